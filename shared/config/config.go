@@ -1,0 +1,232 @@
+// Package config is the configuration document: brands, hooks, accounts, mapping and rules. The file rapport.yaml, the
+// store and the console hold the same document; a version of it never changes once published.
+package config
+
+import "time"
+
+// Document is the whole configuration.
+type Document struct {
+	Version  int                `yaml:"version" json:"version"` // of the format: 1
+	Brands   []Brand            `yaml:"brands" json:"brands"`
+	Hooks    []Hook             `yaml:"hooks,omitempty" json:"hooks,omitempty"`
+	Networks []Account          `yaml:"networks" json:"networks"`
+	CRMs     []Account          `yaml:"crms" json:"crms"`
+	Mapping  []Object           `yaml:"mapping,omitempty" json:"mapping,omitempty"` // empty = the default mapping of each CRM
+	Filters  []Rule             `yaml:"filters,omitempty" json:"filters,omitempty"`
+	Routing  []Route            `yaml:"routing,omitempty" json:"routing,omitempty"`
+	Actions  []Action           `yaml:"actions,omitempty" json:"actions,omitempty"`
+	Score    Score              `yaml:"score,omitempty" json:"score,omitzero"`
+	Basis    Basis              `yaml:"basis,omitempty" json:"basis,omitzero"`
+	Retain   Retain             `yaml:"retain,omitempty" json:"retain,omitzero"`
+	Overlays map[string]Overlay `yaml:"environments,omitempty" json:"environments,omitempty"`
+
+	// Hash names this version: of the canonical text, set when loaded. Empty in a document built by hand.
+	Hash string `yaml:"-" json:"hash,omitempty"`
+}
+
+// Brand groups accounts, mapping, calendar, languages and texts.
+type Brand struct {
+	Name       string            `yaml:"name" json:"name"`
+	Title      string            `yaml:"title,omitempty" json:"title,omitempty"`
+	Languages  []string          `yaml:"languages,omitempty" json:"languages,omitempty"`
+	Terms      []string          `yaml:"terms,omitempty" json:"terms,omitempty"`       // names and handles by which people call it
+	Official   []string          `yaml:"official,omitempty" json:"official,omitempty"` // author ids that may speak for it
+	Industry   string            `yaml:"industry,omitempty" json:"industry,omitempty"`
+	Region     string            `yaml:"region,omitempty" json:"region,omitempty"` // for phone numbers without country: DE
+	Calendar   Calendar          `yaml:"calendar,omitempty" json:"calendar,omitzero"`
+	SLA        map[string]string `yaml:"sla,omitempty" json:"sla,omitempty"`             // priority → working time until the first answer: "1h30m"
+	Protected  []string          `yaml:"protected,omitempty" json:"protected,omitempty"` // author ids whose trouble raises an alert
+	Numbers    map[string]string `yaml:"numbers,omitempty" json:"numbers,omitempty"`     // order_number, customer_number → regular expression
+	Templates  []Template        `yaml:"templates,omitempty" json:"templates,omitempty"`
+	ReopenDays int               `yaml:"reopen_days,omitempty" json:"reopen_days,omitempty"` // 0 = 14
+	Budget     float64           `yaml:"budget,omitempty" json:"budget,omitempty"`           // USD a day for paid reads
+}
+
+// Calendar is when a brand works.
+type Calendar struct {
+	Zone     string            `yaml:"zone,omitempty" json:"zone,omitempty"`         // IANA name; "" = UTC
+	Hours    map[string]string `yaml:"hours,omitempty" json:"hours,omitempty"`       // mon…sun → "09:00-17:30"; none at all = always
+	Holidays []string          `yaml:"holidays,omitempty" json:"holidays,omitempty"` // dates, 2026-12-25
+	Country  string            `yaml:"country,omitempty" json:"country,omitempty"`   // public holidays: DE, DE-BY, AT, GB
+}
+
+// Template is a text a person may start from.
+type Template struct {
+	Action string `yaml:"action" json:"action"`
+	Lang   string `yaml:"lang" json:"lang"`
+	Text   string `yaml:"text" json:"text"`
+}
+
+// Hook is one app registration at a vendor.
+type Hook struct {
+	Name     string            `yaml:"name" json:"name"` // its address is /hooks/<name>, or Path
+	Kind     string            `yaml:"kind" json:"kind"`
+	Path     string            `yaml:"path,omitempty" json:"path,omitempty"`
+	Brand    string            `yaml:"brand,omitempty" json:"brand,omitempty"`
+	Settings map[string]any    `yaml:"settings,omitempty" json:"settings,omitempty"`
+	Secrets  map[string]string `yaml:"secrets,omitempty" json:"secrets,omitempty"` // name → reference
+}
+
+// Account is a configured connection to one network or CRM.
+type Account struct {
+	Name     string            `yaml:"name" json:"name"`
+	Kind     string            `yaml:"kind" json:"kind"`
+	Brand    string            `yaml:"brand,omitempty" json:"brand,omitempty"`   // of a network account; a CRM account serves Brands
+	Brands   []string          `yaml:"brands,omitempty" json:"brands,omitempty"` // of a CRM account; empty = all
+	Hook     string            `yaml:"hook,omitempty" json:"hook,omitempty"`
+	ID       string            `yaml:"id,omitempty" json:"id,omitempty"` // the vendor's id, by which webhooks find the account
+	Origin   string            `yaml:"origin,omitempty" json:"origin,omitempty"`
+	Mode     string            `yaml:"mode,omitempty" json:"mode,omitempty"`       // CRM: observe (default) or write
+	Modes    map[string]string `yaml:"modes,omitempty" json:"modes,omitempty"`     // object or object/brand → mode, over Mode
+	Replies  string            `yaml:"replies,omitempty" json:"replies,omitempty"` // network: off (default), approve, on
+	Person   string            `yaml:"person,omitempty" json:"person,omitempty"`   // CRM: link-only (default) or create
+	Paused   bool              `yaml:"paused,omitempty" json:"paused,omitempty"`
+	Every    string            `yaml:"every,omitempty" json:"every,omitempty"`     // pause between polls, over the network's own
+	Streams  []string          `yaml:"streams,omitempty" json:"streams,omitempty"` // what to read: notifications, tag:x, search:x
+	Batch    int               `yaml:"batch,omitempty" json:"batch,omitempty"`     // CRM: records of one call, below the vendor's own limit
+	Reserve  int               `yaml:"reserve,omitempty" json:"reserve,omitempty"` // CRM: percent of the quota left for other tools; 0 = the vendor's default
+	Settings map[string]any    `yaml:"settings,omitempty" json:"settings,omitempty"`
+	Secrets  map[string]string `yaml:"secrets,omitempty" json:"secrets,omitempty"`
+}
+
+// Object maps one kind of thing to one object of a CRM account.
+type Object struct {
+	CRM    string           `yaml:"crm" json:"crm"`                       // account name
+	Object string           `yaml:"object" json:"object"`                 // API name or label
+	For    string           `yaml:"for" json:"for"`                       // mention, conversation or person
+	When   string           `yaml:"when,omitempty" json:"when,omitempty"` // expression; "" = always
+	Key    string           `yaml:"key,omitempty" json:"key,omitempty"`   // unique field for our key; "" = the CRM's default
+	Brands []string         `yaml:"brands,omitempty" json:"brands,omitempty"`
+	Fields map[string]Field `yaml:"fields" json:"fields"`
+	Links  []Link           `yaml:"links,omitempty" json:"links,omitempty"`
+}
+
+// Field says what fills one field of a CRM object. In YAML a bare text is its Value.
+type Field struct {
+	Value  string `yaml:"value" json:"value"`                       // expression
+	Wins   string `yaml:"wins,omitempty" json:"wins,omitempty"`     // human (default) or rapport
+	Once   bool   `yaml:"once,omitempty" json:"once,omitempty"`     // only when the record is created
+	Shared bool   `yaml:"shared,omitempty" json:"shared,omitempty"` // not ours alone: read before every write
+}
+
+// Link associates a record with another of ours.
+type Link struct {
+	To    string `yaml:"to" json:"to"` // mention, conversation or person
+	Label string `yaml:"label,omitempty" json:"label,omitempty"`
+}
+
+// Rule filters mentions out: what it matches is settled as filtered(name).
+type Rule struct {
+	Name   string   `yaml:"name" json:"name"`
+	When   string   `yaml:"when" json:"when"`
+	Brands []string `yaml:"brands,omitempty" json:"brands,omitempty"`
+}
+
+// Route sends a mention to a department. The first that matches decides; without one the text's department does.
+type Route struct {
+	Name       string   `yaml:"name" json:"name"`
+	When       string   `yaml:"when" json:"when"`
+	Department string   `yaml:"department" json:"department"`
+	Priority   string   `yaml:"priority,omitempty" json:"priority,omitempty"`
+	Brands     []string `yaml:"brands,omitempty" json:"brands,omitempty"`
+}
+
+// Action proposes what to do next. The first that matches and is not forbidden decides.
+type Action struct {
+	Name   string   `yaml:"name" json:"name"`
+	When   string   `yaml:"when" json:"when"`
+	Do     string   `yaml:"do" json:"do"`
+	Brands []string `yaml:"brands,omitempty" json:"brands,omitempty"`
+}
+
+// Score weighs the Social Customer Score.
+type Score struct {
+	Off      bool           `yaml:"off,omitempty" json:"off,omitempty"`
+	Max      map[string]int `yaml:"max,omitempty" json:"max,omitempty"`             // component → most points; they sum to 100
+	HalfLife string         `yaml:"half_life,omitempty" json:"half_life,omitempty"` // "720h"
+	Terms    []string       `yaml:"terms,omitempty" json:"terms,omitempty"`         // topics that count as relevant
+}
+
+// Basis is the lawful basis per purpose: service, matching, scoring, product, marketing → contract,
+// legitimate_interest, consent, or none. A purpose that is not named has its default: service and matching
+// legitimate_interest, scoring legitimate_interest, product and marketing none.
+type Basis map[string]string
+
+// Retain says how long content is kept: content, receipts → "8760h".
+type Retain map[string]string
+
+// Overlay replaces parts of the document in one environment (test, production): settings, secrets, modes by account.
+type Overlay struct {
+	Accounts map[string]Account `yaml:"accounts,omitempty" json:"accounts,omitempty"`
+	Hooks    map[string]Hook    `yaml:"hooks,omitempty" json:"hooks,omitempty"`
+}
+
+// Version is one published state of the document.
+type Version struct {
+	Number int       `json:"number"`
+	Hash   string    `json:"hash"`
+	By     string    `json:"by"`
+	At     time.Time `json:"at"`
+	Note   string    `json:"note,omitempty"`
+	Text   string    `json:"text"` // the YAML as written
+}
+
+// Network gives a network account by name.
+func (d *Document) Network(name string) (Account, bool) { return named(d.Networks, name) }
+
+// CRM gives a CRM account by name.
+func (d *Document) CRM(name string) (Account, bool) { return named(d.CRMs, name) }
+
+func named(accounts []Account, name string) (Account, bool) {
+	for _, a := range accounts {
+		if a.Name == name {
+			return a, true
+		}
+	}
+	return Account{}, false
+}
+
+// Brand gives a brand by name; an unknown one has only its name.
+func (d *Document) Brand(name string) Brand {
+	for _, b := range d.Brands {
+		if b.Name == name {
+			return b
+		}
+	}
+	return Brand{Name: name}
+}
+
+// Hook gives a hook by name.
+func (d *Document) Hook(name string) (Hook, bool) {
+	for _, h := range d.Hooks {
+		if h.Name == name {
+			return h, true
+		}
+	}
+	return Hook{}, false
+}
+
+// Serves tells whether a CRM account takes mentions of a brand.
+func (a Account) Serves(brand string) bool {
+	if len(a.Brands) == 0 {
+		return true
+	}
+	for _, b := range a.Brands {
+		if b == brand {
+			return true
+		}
+	}
+	return false
+}
+
+// Writes tells whether a CRM account is in write mode for an object and brand. Everything else is observe.
+func (a Account) Writes(object, brand string) bool {
+	mode := a.Mode
+	if m, ok := a.Modes[object]; ok {
+		mode = m
+	}
+	if m, ok := a.Modes[object+"/"+brand]; ok {
+		mode = m
+	}
+	return mode == "write"
+}

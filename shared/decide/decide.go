@@ -1,0 +1,94 @@
+// Package decide turns what was gathered about an event into a decision. It is pure: no clock, no chance, no I/O; the same
+// Inputs give the same Decision, byte for byte, today and in a replay. Inputs and Decision together are the receipt.
+package decide
+
+import (
+	"time"
+
+	"rapport/shared/flow"
+)
+
+// Inputs is everything a decision may look at.
+type Inputs struct {
+	Now    time.Time  `json:"now" expr:"now"`       // when it was gathered
+	Config string     `json:"config" expr:"config"` // hash of the configuration
+	Model  string     `json:"model" expr:"model"`   // version of the text models
+	Event  flow.Event `json:"event" expr:"event"`
+	Source string     `json:"source" expr:"source"` // live, history, test
+
+	Known        *flow.Author       `json:"known,omitempty" expr:"known"`               // the author as last seen
+	Seen         Seen               `json:"seen,omitzero" expr:"seen"`                  // what the author did so far
+	Person       *flow.Person       `json:"person,omitempty" expr:"person"`             // nil = a stranger
+	Candidates   []Candidate        `json:"candidates,omitempty" expr:"candidates"`     // found by strong keys
+	Conversation *flow.Conversation `json:"conversation,omitempty" expr:"conversation"` // the present one of this author in this place
+	Objected     bool               `json:"objected,omitempty" expr:"objected"`         // tombstone: nothing may be stored
+	MayMatch     string             `json:"may_match,omitempty" expr:"may_match"`       // the network's rule profile
+	MayScore     bool               `json:"may_score,omitempty" expr:"may_score"`
+	Unknown      []string           `json:"unknown,omitempty" expr:"unknown"` // what could not be gathered, by name
+}
+
+// Seen is what is remembered of an author between mentions. Reactions decay with the score's half-life.
+type Seen struct {
+	Mentions  int       `json:"mentions,omitempty" expr:"mentions"`
+	Reactions float64   `json:"reactions,omitempty" expr:"reactions"` // decayed sum of likes, shares and comments received
+	Relevant  float64   `json:"relevant,omitempty" expr:"relevant"`   // decayed count of mentions on the brand's topics
+	Last      time.Time `json:"last,omitzero" expr:"last"`
+}
+
+// Candidate is a person that a strong key led to.
+type Candidate struct {
+	Person   string `json:"person" expr:"person"`
+	Key      string `json:"key" expr:"key"`           // email, phone, author, customer_number
+	Evidence string `json:"evidence" expr:"evidence"` // in plain words, without the value
+	Class    string `json:"class" expr:"class"`       // A, B, C
+}
+
+// Decision is what becomes of an event.
+type Decision struct {
+	Outcome string `json:"outcome" expr:"outcome"`         // mention, filtered, suppressed, merged
+	Reason  string `json:"reason,omitempty" expr:"reason"` // rule or basis
+
+	Lang       string   `json:"lang" expr:"lang"`
+	Sentiment  string   `json:"sentiment" expr:"sentiment"` // positive, neutral, negative
+	Polarity   float64  `json:"polarity" expr:"polarity"`   // −1 … 1
+	Complaint  bool     `json:"complaint" expr:"complaint"`
+	Severity   int      `json:"severity" expr:"severity"` // 0–3
+	Intents    []string `json:"intents" expr:"intents"`   // the main one first
+	Confidence float64  `json:"confidence" expr:"confidence"`
+	Words      []string `json:"words,omitempty" expr:"words"` // what decided, with sign: "-kaputt"
+	PII        []string `json:"pii,omitempty" expr:"pii"`     // kinds of personal data in the text
+	Found      []Entity `json:"found,omitempty" expr:"found"` // only of private messages: values; of public ones kinds alone
+	Safe       string   `json:"safe,omitempty" expr:"safe"`   // the text with personal data redacted, where it differs
+
+	Person     string      `json:"person,omitempty" expr:"person"`     // whom the author is linked to
+	Link       *flow.Link  `json:"link,omitempty" expr:"link"`         // a new edge
+	Suggest    []Candidate `json:"suggest,omitempty" expr:"suggest"`   // for the review list
+	Impostor   bool        `json:"impostor,omitempty" expr:"impostor"` // acts under the brand's name without being it
+	Score      flow.Score  `json:"score,omitzero" expr:"score"`
+	Seen       Seen        `json:"seen,omitzero" expr:"seen"`
+	Department string      `json:"department,omitempty" expr:"department"`
+	Route      string      `json:"route,omitempty" expr:"route"` // the rule that decided
+	Priority   string      `json:"priority,omitempty" expr:"priority"`
+	Due        time.Time   `json:"due,omitzero" expr:"due"`
+	Action     string      `json:"action,omitempty" expr:"action"`
+	Why        string      `json:"why,omitempty" expr:"why"`
+	RunnerUp   string      `json:"runner_up,omitempty" expr:"runner_up"`
+	Forbidden  []string    `json:"forbidden,omitempty" expr:"forbidden"`
+	Urgent     bool        `json:"urgent,omitempty" expr:"urgent"` // which deliver lane
+	Alert      string      `json:"alert,omitempty" expr:"alert"`   // protected customer, growing complaint
+
+	Conversation *flow.Conversation `json:"conversation,omitempty" expr:"conversation"` // its next state, nil = none touched
+	Receipts     []Receipt          `json:"receipts,omitempty" expr:"receipts"`
+}
+
+// Entity is a value found in a text.
+type Entity struct {
+	Kind  string `json:"kind" expr:"kind"` // email, phone, order_number, customer_number, iban, address, name
+	Value string `json:"value" expr:"value"`
+}
+
+// Receipt is the reason of one decision, in plain words.
+type Receipt struct {
+	Of  string `json:"of" expr:"of"`   // language, sentiment, complaint, intent, personal data, identity, score, route, action, filter
+	Say string `json:"say" expr:"say"` // "complaint: «kaputt», «seit drei Wochen»"
+}

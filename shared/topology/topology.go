@@ -1,0 +1,63 @@
+// Package topology says once which functions and queues exist. The local home, the CDK app and a test read it.
+package topology
+
+import "time"
+
+// Function is one place where code is woken.
+type Function struct {
+	Name   string
+	Does   string   // one sentence
+	Lanes  []string // queues that wake it
+	HTTP   bool     // woken by HTTP
+	Timer  bool     // woken every minute
+	Memory int      // MiB on Lambda
+	Limit  time.Duration
+	Batch  int // messages of one call
+}
+
+// Queue is one lane between functions.
+type Queue struct {
+	Name       string
+	Does       string
+	Visibility time.Duration // at least six times the limit of the function it wakes
+}
+
+// The lanes.
+const (
+	MentionsLive  = "mentions-live"
+	MentionsBulk  = "mentions-bulk"
+	DeliverUrgent = "deliver-urgent"
+	DeliverBulk   = "deliver-bulk"
+	Changes       = "changes"
+	Replies       = "replies"
+	Polls         = "polls"
+	Jobs          = "jobs"
+)
+
+// Queues lists every lane.
+func Queues() []Queue {
+	return []Queue{
+		{MentionsLive, "raw events from webhooks and live polls", 6 * time.Minute},
+		{MentionsBulk, "raw events from backfill and first reads", 6 * time.Minute},
+		{DeliverUrgent, "pointers to what a CRM must hold soon: complaints, cases, protected customers", 6 * time.Minute},
+		{DeliverBulk, "pointers to what a CRM must hold", 6 * time.Minute},
+		{Changes, "what somebody changed in a CRM", 6 * time.Minute},
+		{Replies, "answers on their way to a network", 6 * time.Minute},
+		{Polls, "accounts whose time has come to be read", 6 * time.Minute},
+		{Jobs, "pages of long work", 30 * time.Minute},
+	}
+}
+
+// Functions lists every function.
+func Functions() []Function {
+	return []Function{
+		{Name: "receive", Does: "verifies a webhook, makes it durable, answers", HTTP: true, Memory: 256, Limit: 10 * time.Second},
+		{Name: "tick", Does: "turns due rows into messages", Timer: true, Memory: 256, Limit: time.Minute},
+		{Name: "poll", Does: "reads an account from its cursor on", Lanes: []string{Polls}, Memory: 256, Limit: time.Minute, Batch: 1},
+		{Name: "enrich", Does: "parses, gathers, decides, commits", Lanes: []string{MentionsLive, MentionsBulk}, Memory: 512, Limit: time.Minute, Batch: 100},
+		{Name: "deliver", Does: "writes what a CRM must come to hold", Lanes: []string{DeliverUrgent, DeliverBulk}, Memory: 512, Limit: time.Minute, Batch: 100},
+		{Name: "changes", Does: "takes in what changed in a CRM", Lanes: []string{Changes}, Memory: 256, Limit: time.Minute, Batch: 100},
+		{Name: "reply", Does: "sends an approved answer, once", Lanes: []string{Replies}, Memory: 256, Limit: time.Minute, Batch: 1},
+		{Name: "jobs", Does: "does one page of long work", Lanes: []string{Jobs}, Memory: 512, Limit: 5 * time.Minute, Batch: 1},
+	}
+}
