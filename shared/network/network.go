@@ -149,9 +149,10 @@ type Ranger interface {
 
 // Checker finds out what became of mentions.
 type Checker interface {
-	// Check answers for native ids, at most CheckBatch each: a body for Parse (edits included) and the ids that are gone.
-	Check(ctx context.Context, a Account, ids []string) (bodies []Body, gone []string, err error)
-	// CheckBatch is the most ids of one call.
+	// Check looks at mentions as we know them, at most CheckBatch each: bodies for Parse (edits included) and the mention
+	// ids that are gone.
+	Check(ctx context.Context, a Account, mentions []flow.Mention) (bodies []Body, gone []string, err error)
+	// CheckBatch is the most mentions of one call.
 	CheckBatch() int
 }
 
