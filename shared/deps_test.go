@@ -14,7 +14,7 @@ import (
 // layers from the bottom up; a package may import only packages of lower rows. Within a row nothing knows its neighbour.
 var layers = [][]string{
 	{"flow", "fault", "topology"},
-	{"config", "rest", "webhook", "telemetry", "expression", "datafile"},
+	{"config", "rest", "webhook", "telemetry", "expression", "datafile", "emulator"},
 	{"network", "store", "queue", "archive", "secret"},
 	{"crm"},
 	{"network/networktest", "crm/crmtest", "store/storetest", "queue/queuetest", "archive/archivetest", "secret/secrettest"},
