@@ -180,7 +180,21 @@ func (a Account) Do(ctx context.Context, req Request) (Response, error) {
 	if int64(len(answer)) > limit {
 		return Response{}, fault.New(fault.Invalid, "%s %s: the answer is larger than %d bytes", method, place(u), limit)
 	}
+	if resp.StatusCode >= 400 {
+		answer = a.scrub(answer)
+	}
 	return Response{Status: resp.StatusCode, Header: resp.Header, Body: answer}, nil
+}
+
+// scrub takes the account's secrets out of a refusal: some vendors repeat the credential they refuse, and refusals end
+// up in messages.
+func (a Account) scrub(body []byte) []byte {
+	for _, s := range a.Secrets {
+		if text := s.Reveal(); len(text) >= 8 {
+			body = bytes.ReplaceAll(body, []byte(text), []byte(s.String()))
+		}
+	}
+	return body
 }
 
 func (a Account) resolve(req Request) (*url.URL, error) {
