@@ -22,6 +22,9 @@ type Document struct {
 
 	// Hash names this version: of the canonical text, set when loaded. Empty in a document built by hand.
 	Hash string `yaml:"-" json:"hash,omitempty"`
+
+	file   string           // as which it was loaded
+	places map[string]place // path → where it stands in the text
 }
 
 // Brand groups accounts, mapping, calendar, languages and texts.
