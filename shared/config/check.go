@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 	_ "time/tzdata" // zones are the same on every machine
+	"unicode"
 )
 
 // check looks at one text: say is "" where it is right.
@@ -60,9 +61,8 @@ func among(choices []string) check {
 
 // matches wants a text of a form, which say describes.
 func matches(pattern, say string) check {
-	re := regexp.MustCompile(pattern)
 	return func(s string) (string, string) {
-		if re.MatchString(s) {
+		if regexp.MustCompile(pattern).MatchString(s) {
 			return "", ""
 		}
 		return "must be " + say, ""
@@ -70,19 +70,21 @@ func matches(pattern, say string) check {
 }
 
 // isName wants what can stand in keys, addresses and logs.
-func isName() check {
-	return matches(`^[\p{L}\p{N}][\p{L}\p{N}._-]{0,63}$`, "a name of letters, digits, . _ and -, at most 64 long")
+func isName(s string) (string, string) {
+	for i, r := range s {
+		if !unicode.IsLetter(r) && !unicode.IsDigit(r) && (i == 0 || !strings.ContainsRune("._-", r)) || i >= 64 {
+			return "must be a name of letters, digits, . _ and -, at most 64 long", ""
+		}
+	}
+	return notEmpty(s)
 }
 
 // isReference wants where a secret is kept. Its message never repeats the text, which may be the secret itself.
-func isReference() check {
-	re := regexp.MustCompile(`^(env:[A-Za-z_][A-Za-z0-9_]*|aws:[A-Za-z0-9/_.+=@:-]+)$`)
-	return func(s string) (string, string) {
-		if re.MatchString(s) {
-			return "", ""
-		}
+func isReference(s string) (string, string) {
+	if say, _ := matches(`^(env:[A-Za-z_][A-Za-z0-9_]*|aws:[A-Za-z0-9/_.+=@:-]+)$`, "")(s); say != "" {
 		return "must say where the secret is kept, as env:NAME or aws:NAME, never the secret itself", ""
 	}
+	return "", ""
 }
 
 func notEmpty(s string) (string, string) {

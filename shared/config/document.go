@@ -29,7 +29,7 @@ func document(d *decoder, n *yaml.Node, path string, v *Document) {
 
 func brand(d *decoder, n *yaml.Node, path string, v *Brand) {
 	d.object(n, path, keys{
-		"name":      text(&v.Name, isName()),
+		"name":      text(&v.Name, isName),
 		"title":     text(&v.Title),
 		"languages": texts(&v.Languages, matches(`^[a-z]{2,3}$`, "a language such as de or en")),
 		"terms":     texts(&v.Terms, notEmpty),
@@ -65,19 +65,19 @@ func hook(d *decoder, n *yaml.Node, path string, v *Hook) {
 
 func hookKeys(v *Hook) keys {
 	return keys{
-		"name":     text(&v.Name, isName()),
+		"name":     text(&v.Name, isName),
 		"kind":     text(&v.Kind, notEmpty),
 		"path":     text(&v.Path, matches(`^/[A-Za-z0-9._~/-]*$`, "a path such as /hooks/shop")),
 		"brand":    text(&v.Brand),
 		"settings": settings(&v.Settings),
-		"secrets":  textMap(&v.Secrets, nil, isReference()),
+		"secrets":  textMap(&v.Secrets, nil, isReference),
 	}
 }
 
 // accountKeys are common to networks and CRMs.
 func accountKeys(v *Account) keys {
 	return keys{
-		"name":     text(&v.Name, isName()),
+		"name":     text(&v.Name, isName),
 		"kind":     text(&v.Kind, notEmpty),
 		"hook":     text(&v.Hook),
 		"id":       text(&v.ID, notEmpty),
@@ -85,7 +85,7 @@ func accountKeys(v *Account) keys {
 		"paused":   flag(&v.Paused),
 		"every":    text(&v.Every, isDuration),
 		"settings": settings(&v.Settings),
-		"secrets":  textMap(&v.Secrets, nil, isReference()),
+		"secrets":  textMap(&v.Secrets, nil, isReference),
 	}
 }
 
@@ -177,19 +177,19 @@ func mapped(d *decoder, n *yaml.Node, path string) (v Field) {
 }
 
 func rule(d *decoder, n *yaml.Node, path string, v *Rule) {
-	d.object(n, path, keys{"name": text(&v.Name, isName()), "when": text(&v.When, notEmpty), "brands": texts(&v.Brands)}, "name", "when")
+	d.object(n, path, keys{"name": text(&v.Name, isName), "when": text(&v.When, notEmpty), "brands": texts(&v.Brands)}, "name", "when")
 }
 
 func route(d *decoder, n *yaml.Node, path string, v *Route) {
 	d.object(n, path, keys{
-		"name": text(&v.Name, isName()), "when": text(&v.When, notEmpty), "department": text(&v.Department, notEmpty),
+		"name": text(&v.Name, isName), "when": text(&v.When, notEmpty), "department": text(&v.Department, notEmpty),
 		"priority": text(&v.Priority, oneOf("routing.priority")), "brands": texts(&v.Brands),
 	}, "name", "when", "department")
 }
 
 func action(d *decoder, n *yaml.Node, path string, v *Action) {
 	d.object(n, path, keys{
-		"name": text(&v.Name, isName()), "when": text(&v.When, notEmpty), "do": text(&v.Do, notEmpty), "brands": texts(&v.Brands),
+		"name": text(&v.Name, isName), "when": text(&v.When, notEmpty), "do": text(&v.Do, notEmpty), "brands": texts(&v.Brands),
 	}, "name", "when", "do")
 }
 
