@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"reflect"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/expr-lang/expr"
@@ -44,9 +45,10 @@ func (e *Error) Error() string {
 
 // Program is a compiled expression. It is immutable and safe for concurrent use.
 type Program struct {
-	source  string
-	program *vm.Program
-	kind    reflect.Kind
+	source   string
+	program  *vm.Program
+	kind     reflect.Kind
+	machines sync.Pool // of *vm.VM, used again because their stacks have grown to what the program needs
 }
 
 // Any, Bool: what an expression must give.
@@ -89,8 +91,14 @@ func (p *Program) Type() reflect.Type {
 
 // Eval runs the program.
 func (p *Program) Eval(env any) (any, error) {
-	machine := vm.VM{MemoryBudget: MaxMemory}
+	machine, _ := p.machines.Get().(*vm.VM)
+	if machine == nil {
+		machine = &vm.VM{MemoryBudget: MaxMemory}
+	}
 	v, err := machine.Run(p.program, env)
+	clear(machine.Stack[:cap(machine.Stack)]) // what was looked at must not outlive the call
+	clear(machine.Variables)
+	p.machines.Put(machine)
 	if err != nil {
 		return nil, wrap(p.source, err, nil)
 	}
@@ -163,7 +171,9 @@ func fieldNames(t reflect.Type) []string {
 	var names []string
 	for i := range t.NumField() {
 		f := t.Field(i)
-		if name := f.Tag.Get("expr"); name != "" {
+		if name := f.Tag.Get("expr"); f.Anonymous && name == "" {
+			names = append(names, fieldNames(f.Type)...)
+		} else if name != "" {
 			names = append(names, name)
 		} else {
 			names = append(names, f.Name)

@@ -1,7 +1,9 @@
 package expression
 
 import (
+	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
@@ -68,5 +70,62 @@ func TestLimits(t *testing.T) {
 	}
 	if _, err := Compile(strings.Repeat("1+", MaxNodes)+"1", world{}, Any); err == nil {
 		t.Error("a huge expression passed")
+	}
+}
+
+type shell struct {
+	*world
+	Extra2 string `expr:"extra2"`
+}
+
+func TestEmbeddedNames(t *testing.T) {
+	p, err := Compile(`person.handle + extra2`, shell{}, Any)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := p.Eval(&shell{&world{Person: person{Handle: "ada"}}, "!"}); err != nil || got != "ada!" {
+		t.Errorf("gave %v, %v", got, err)
+	}
+	if _, err := Compile(`persn.handle`, shell{}, Any); err == nil || !strings.Contains(err.Error(), `"person"`) {
+		t.Error(err)
+	}
+}
+
+func TestOneProgramForMany(t *testing.T) {
+	p, err := Compile(`join(map(tags, # + text), ",")`, world{}, Any)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var wg sync.WaitGroup
+	for k := range 8 {
+		wg.Go(func() {
+			text := strconv.Itoa(k)
+			for range 200 {
+				if got, err := p.Eval(world{Text: text, Tags: []string{"a", "b"}}); err != nil || got != "a"+text+",b"+text {
+					t.Errorf("gave %v, %v", got, err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	if _, err := p.Eval(nil); err == nil {
+		t.Error("nothing passed as an environment")
+	}
+	if got, err := p.Eval(world{Text: "x", Tags: []string{"a"}}); err != nil || got != "ax" {
+		t.Errorf("after a failure: %v, %v", got, err)
+	}
+}
+
+func BenchmarkEval(b *testing.B) {
+	p, err := Compile(`"@" + person.handle`, world{}, Any)
+	if err != nil {
+		b.Fatal(err)
+	}
+	env := &world{Person: person{Handle: "ada"}}
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := p.Eval(env); err != nil {
+			b.Fatal(err)
+		}
 	}
 }
