@@ -42,6 +42,7 @@ type Info struct {
 	Name        string
 	Title       string
 	Docs        string
+	Origin      string // where it lives when the account names no address; "" = the account must
 	Settings    []network.Field
 	Secrets     []network.Field
 	Hook        []network.Field // settings of a hook for changes; nil = none

@@ -175,12 +175,9 @@ type Erasure struct {
 
 // Delivery points at what one CRM account must come to hold. It carries no content: deliver reads the state.
 type Delivery struct {
-	Account      string `json:"account" expr:"account"` // CRM account
-	Mention      string `json:"mention,omitempty" expr:"mention"`
-	Conversation string `json:"conversation,omitempty" expr:"conversation"`
-	Person       string `json:"person,omitempty" expr:"person"`
-	Revision     string `json:"revision,omitempty" expr:"revision"` // of the mention when it was asked for
-	Line         string `json:"line,omitempty" expr:"line"`         // the ledger line it settles: partition
-	Entry        string `json:"entry,omitempty" expr:"entry"`       // and sort key
-	Attempts     int    `json:"attempts,omitempty" expr:"attempts"` // judgements by the vendor so far
+	Account      string `json:"account"` // CRM account
+	Mention      string `json:"mention,omitempty"`
+	Conversation string `json:"conversation,omitempty"`
+	Person       string `json:"person,omitempty"`
+	Attempted    bool   `json:"attempted,omitempty"` // somebody may have written it before
 }

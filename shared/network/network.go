@@ -31,6 +31,7 @@ type Info struct {
 	Name         string // the word in configurations and ids: lower case, letters and digits
 	Title        string
 	Docs         string // address of the vendor's documentation
+	Origin       string // where it lives when the account names no address; "" = the account must
 	Settings     []Field
 	Secrets      []Field
 	Hook         []Field // settings of a hook; nil = no webhooks
