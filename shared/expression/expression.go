@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/expr-lang/expr"
+	"github.com/expr-lang/expr/ast"
 	"github.com/expr-lang/expr/file"
 	"github.com/expr-lang/expr/vm"
 	"github.com/rivo/uniseg"
@@ -71,11 +72,28 @@ func Compile(source string, env any, want reflect.Kind) (*Program, error) {
 		opts = append(opts, expr.AsBool())
 	}
 	opts = append(opts, functions()...)
+	opts = append(opts, expr.Patch(plainTexts{}))
 	p, err := expr.Compile(source, opts...)
 	if err != nil {
 		return nil, wrap(source, err, env)
 	}
 	return &Program{source: source, program: p, kind: want}, nil
+}
+
+// plainTexts makes plain texts of values whose type is a text with a name of its own (mention.kind), so that they compare
+// with and join to other texts.
+type plainTexts struct{}
+
+// Visit wraps a node.
+func (plainTexts) Visit(node *ast.Node) {
+	t := (*node).Type()
+	if t == nil || t.Kind() != reflect.String || t == reflect.TypeFor[string]() {
+		return
+	}
+	switch (*node).(type) {
+	case *ast.MemberNode, *ast.IdentifierNode, *ast.PointerNode, *ast.CallNode:
+		ast.Patch(node, &ast.CallNode{Callee: &ast.IdentifierNode{Value: "plain"}, Arguments: []ast.Node{*node}})
+	}
 }
 
 // String gives the source.
@@ -87,6 +105,54 @@ func (p *Program) Type() reflect.Type {
 		return t
 	}
 	return reflect.TypeFor[any]()
+}
+
+// Gives names what kind of value the expression is known to give: text, flag, integer, number, time, list, object, nil, or
+// any where that shows at run time only.
+func (p *Program) Gives() string {
+	t := p.Type()
+	if t == reflect.TypeFor[time.Time]() {
+		return "time"
+	}
+	for t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	switch t.Kind() {
+	case reflect.String:
+		return "text"
+	case reflect.Bool:
+		return "flag"
+	case reflect.Float32, reflect.Float64:
+		return "number"
+	case reflect.Slice, reflect.Array:
+		return "list"
+	case reflect.Struct, reflect.Map:
+		return "object"
+	}
+	if t.Kind() >= reflect.Int && t.Kind() <= reflect.Uint64 {
+		return "integer"
+	}
+	if _, ok := p.program.Node().(*ast.NilNode); ok {
+		return "nil"
+	}
+	return "any"
+}
+
+// Texts gives the texts that stand in the expression as possible results: "high" and "low" of x > 1 ? "high" : "low".
+func (p *Program) Texts() []string { return results(p.program.Node(), nil) }
+
+func results(n ast.Node, texts []string) []string {
+	switch n := n.(type) {
+	case *ast.StringNode:
+		texts = append(texts, n.Value)
+	case *ast.ConstantNode:
+		if s, ok := n.Value.(string); ok {
+			texts = append(texts, s)
+		}
+	case *ast.ConditionalNode:
+		texts = results(n.Exp2, results(n.Exp1, texts))
+	}
+	return texts
 }
 
 // Eval runs the program.
@@ -236,6 +302,7 @@ func functions() []expr.Option {
 			r := []rune(p[0].(string))
 			return string(r[:min(len(r), max(p[1].(int), 0))]), nil
 		}, new(func(string, int) string)),
+		expr.Function("plain", func(p ...any) (any, error) { return reflect.ValueOf(p[0]).String(), nil }, new(func(any) string)),
 		expr.Function("iso", func(p ...any) (any, error) { return ISO(p[0].(time.Time)), nil }, new(func(time.Time) string)),
 		expr.Function("unix", func(p ...any) (any, error) {
 			switch n := p[0].(type) {

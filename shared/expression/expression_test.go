@@ -8,8 +8,11 @@ import (
 	"time"
 )
 
+type kind string
+
 type person struct {
 	Handle string    `expr:"handle"`
+	Kind   kind      `expr:"kind"`
 	At     time.Time `expr:"at"`
 }
 
@@ -21,7 +24,7 @@ type world struct {
 }
 
 func TestEval(t *testing.T) {
-	env := world{Text: "Größe zählt", Person: person{"ada", time.Unix(1790000000, 0)}, Tags: []string{"a", "b"}, Extra: map[string]any{"n": 2.5}}
+	env := world{Text: "Größe zählt", Person: person{"ada", "post", time.Unix(1790000000, 0)}, Tags: []string{"a", "b"}, Extra: map[string]any{"n": 2.5}}
 	for source, want := range map[string]any{
 		`"@" + person.handle`:                   "@ada",
 		`runes(text, 5)`:                        "Größe",
@@ -30,6 +33,9 @@ func TestEval(t *testing.T) {
 		`join(tags, ";")`:                       "a;b",
 		`extra.n > 2 ? "high" : "low"`:          "high",
 		`iso(unix(1790000000))`:                 "2026-09-21T14:13:20Z",
+		`"New " + person.kind`:                  "New post",
+		`person.kind == "post"`:                 true,
+		`person.kind in ["reply", "post"]`:      true,
 		`"b" in tags and text contains "zählt"`: true,
 	} {
 		p, err := Compile(source, world{}, Any)
@@ -127,5 +133,26 @@ func BenchmarkEval(b *testing.B) {
 		if _, err := p.Eval(env); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+func TestWhatAProgramGives(t *testing.T) {
+	for source, want := range map[string]string{
+		`text`: "text", `person.kind`: "text", `person.at`: "time", `len(tags)`: "integer", `1.5`: "number", `text == "a"`: "flag",
+		`tags`: "list", `person`: "object", `extra.n`: "any", `nil`: "nil", `extra`: "object",
+	} {
+		p, err := Compile(source, world{}, Any)
+		if err != nil {
+			t.Errorf("%s: %v", source, err)
+		} else if got := p.Gives(); got != want {
+			t.Errorf("%s gives %s, want %s", source, got, want)
+		}
+	}
+	p, err := Compile(`text == "" ? "low" : person.handle == "ada" ? "high" : text`, world{}, Any)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := strings.Join(p.Texts(), " "); got != "low high" {
+		t.Errorf("texts are %q", got)
 	}
 }
