@@ -175,7 +175,21 @@ type Watcher interface {
 	Changes(ctx context.Context, a Account, cursor string) (network.Page, error)
 }
 
-// ChangeParser reads changes from a poll or a webhook body. Pure, as network.Parser.
+// The fields of a flow.Change on which Rapport acts, whatever the vendor calls them; others keep the vendor's names.
+const (
+	FieldStatus       = "@status"        // open, waiting or closed
+	FieldOwner        = "@owner"         // e-mail, or the vendor's id
+	FieldEmail        = "@email"         // of a person
+	FieldPhone        = "@phone"         // of a person
+	FieldReply        = "@reply"         // text of an answer in the place made for it
+	FieldReplyState   = "@reply_state"   // draft, approved …: only approved is sent
+	FieldReplyPrivate = "@reply_private" // true: as a private message
+	FieldAccepted     = "@accepted"      // true: an agent accepts the author as a person
+	FieldObjected     = "@objected"      // purposes a person objects to, separated by semicolons
+)
+
+// ChangeParser reads changes from a poll or a webhook body. Pure, as network.Parser. It names the fields above; what our
+// own application wrote has By = "self".
 type ChangeParser interface {
 	ParseChanges(raw network.Raw) ([]flow.Change, error)
 }

@@ -43,8 +43,11 @@ type Conversation struct {
 	Updated    time.Time `json:"updated" expr:"updated"`
 	Turns      []Turn    `json:"turns,omitempty" expr:"turns"` // the newest MaxTurns, oldest first
 	Person     string    `json:"person,omitempty" expr:"person"`
-	Source     string    `json:"source" expr:"source"`     // live, history, test
-	Revision   int64     `json:"revision" expr:"revision"` // grows by one with every change a CRM should see
+	Owner      string    `json:"owner,omitempty" expr:"owner"`             // e-mail of whoever works on it in the CRM
+	ReplyState string    `json:"reply_state,omitempty" expr:"reply_state"` // of the newest answer asked for: approved, sending, sent, failed, parked
+	ReplyNote  string    `json:"reply_note,omitempty" expr:"reply_note"`   // why it failed, or where it stands
+	Source     string    `json:"source" expr:"source"`                     // live, history, test
+	Revision   int64     `json:"revision" expr:"revision"`                 // grows by one with every change a CRM should see
 }
 
 // MaxTurns bounds how much of an exchange a conversation carries itself.

@@ -9,6 +9,10 @@ package network
 import (
 	"context"
 	"time"
+	"unicode/utf16"
+	"unicode/utf8"
+
+	"github.com/rivo/uniseg"
 
 	"rapport/shared/flow"
 	"rapport/shared/rest"
@@ -52,7 +56,7 @@ type Field struct {
 	Name     string
 	Title    string
 	Help     string
-	Type     string // text, number, flag, list, address, expression, choice
+	Type     string // text, number, flag, list, map, address, expression, choice
 	Choices  []string
 	Default  any
 	Required bool
@@ -221,4 +225,21 @@ type Finding struct {
 type Prober interface {
 	// Probe looks and reports; an error means that it could not look.
 	Probe(ctx context.Context, a Account) ([]Finding, error)
+}
+
+// Length counts a text in a network's unit: runes, utf16, bytes, or graphemes (the default).
+func Length(text, unit string) int {
+	switch unit {
+	case "bytes":
+		return len(text)
+	case "runes":
+		return utf8.RuneCountInString(text)
+	case "utf16":
+		n := 0
+		for _, r := range text {
+			n += utf16.RuneLen(r)
+		}
+		return n
+	}
+	return uniseg.GraphemeClusterCount(text)
 }
