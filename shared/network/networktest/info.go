@@ -54,7 +54,7 @@ func checkInfo(r Reporter, s Suite) {
 }
 
 func checkFields(want func(bool, string), fields []network.Field) {
-	types := []string{"text", "number", "flag", "list", "address", "expression", "choice"}
+	types := []string{"text", "number", "flag", "list", "map", "address", "expression", "choice"}
 	seen := map[string]bool{}
 	for _, f := range fields {
 		want(f.Name != "" && f.Title != "", "field "+f.Name+" needs Name and Title")
