@@ -1,0 +1,297 @@
+package text
+
+import (
+	"bytes"
+	_ "embed" // the lexicon
+	"fmt"
+	"strconv"
+	"strings"
+)
+
+//go:embed lexicon.txt
+var source string
+
+// The heads that evidence goes to. The intents come in the order in which the main one is chosen.
+const (
+	hComplaint = iota
+	hTone
+	hSevere
+	hDanger
+	hIrony
+	hProduct
+	hSpam
+	hLegal
+	hPress
+	hJob
+	hChurn
+	hPurchase
+	hIdea
+	hQuestion
+	hPraise
+	heads
+)
+
+// head gives a head by its name in the lexicon.
+func head(name string) int {
+	switch name {
+	case "c":
+		return hComplaint
+	case "t":
+		return hTone
+	case "s":
+		return hSevere
+	case "danger":
+		return hDanger
+	case "irony":
+		return hIrony
+	case "product":
+		return hProduct
+	case "spam":
+		return hSpam
+	case "legal":
+		return hLegal
+	case "press":
+		return hPress
+	case "job":
+		return hJob
+	case "churn":
+		return hChurn
+	case "purchase":
+		return hPurchase
+	case "idea":
+		return hIdea
+	case "question":
+		return hQuestion
+	case "praise":
+		return hPraise
+	}
+	return -1
+}
+
+type effects [heads]float32
+
+// elem is one place of a pattern.
+type elem struct {
+	alts []string // one of these; a trailing * means begins so
+	kind byte     // 0 word, '#' number, '_' any, '.' up to six words
+}
+
+type pattern struct {
+	rest    []elem // after the first
+	effects *effects
+	denies  bool   // has a negator itself, or is not turned round by one
+	lang    string // of this language alone; "" = of all
+}
+
+// lexicon finds patterns by their first element.
+type lexicon struct {
+	exact    map[string][]int32
+	prefix   map[string][]int32
+	suffix   map[string][]int32
+	numbers  []int32
+	patterns []pattern
+	shortest int // of the prefixes
+	longest  int
+}
+
+// parse reads the lexicon. Its mistakes are the author's, so they name the line.
+func parse(source string) (*lexicon, error) {
+	l := &lexicon{exact: map[string][]int32{}, prefix: map[string][]int32{}, suffix: map[string][]int32{}, shortest: 99}
+	number := 0
+	for line := range strings.Lines(source) {
+		number++
+		line = strings.TrimSpace(line)
+		if line == "" || line[0] == '#' {
+			continue
+		}
+		left, right, ok := strings.Cut(line, "|")
+		if !ok {
+			return nil, fmt.Errorf("lexicon line %d: no | between effects and patterns", number)
+		}
+		g, err := parseEffects(left)
+		if err != nil {
+			return nil, fmt.Errorf("lexicon line %d: %w", number, err)
+		}
+		for p := range strings.SplitSeq(right, ";") {
+			if err := l.add(strings.Fields(p), g); err != nil {
+				return nil, fmt.Errorf("lexicon line %d: %q: %w", number, strings.TrimSpace(p), err)
+			}
+		}
+	}
+	return l, nil
+}
+
+// parseEffects reads the left side of a line: what its patterns share.
+func parseEffects(s string) (pattern, error) {
+	var e effects
+	g := pattern{effects: &e}
+	for f := range strings.FieldsSeq(s) {
+		switch f {
+		case "de", "en":
+			g.lang = f
+			continue
+		case "firm":
+			g.denies = true
+			continue
+		}
+		at := strings.IndexAny(f, "+-.0123456789")
+		name, weight := f, 1.0
+		if at >= 0 {
+			name = f[:at]
+			var err error
+			if weight, err = strconv.ParseFloat(f[at:], 32); err != nil {
+				return g, fmt.Errorf("effect %q has no number", f)
+			}
+		}
+		h := head(name)
+		if h < 0 {
+			return g, fmt.Errorf("effect %q is not known", f)
+		}
+		e[h] = float32(weight)
+	}
+	return g, nil
+}
+
+func (l *lexicon) add(words []string, p pattern) error {
+	if len(words) == 0 {
+		return fmt.Errorf("empty pattern")
+	}
+	for _, w := range words {
+		p.rest = append(p.rest, parseElem(w))
+		p.denies = p.denies || negator([]byte(foldString(w)))
+	}
+	first := p.rest[0]
+	p.rest = p.rest[1:]
+	id := int32(len(l.patterns))
+	l.patterns = append(l.patterns, p)
+	switch first.kind {
+	case '#':
+		l.numbers = append(l.numbers, id)
+		return nil
+	case '_', '.':
+		return fmt.Errorf("begins with %c", first.kind)
+	}
+	for _, w := range first.alts {
+		switch {
+		case strings.HasPrefix(w, "*"):
+			l.suffix[w[1:]] = append(l.suffix[w[1:]], id)
+			// A tail is one of compounds, also of the word alone.
+		case strings.HasSuffix(w, "*"):
+			w = w[:len(w)-1]
+			l.prefix[w] = append(l.prefix[w], id)
+			l.shortest, l.longest = min(l.shortest, len(w)), max(l.longest, len(w))
+		default:
+			l.exact[w] = append(l.exact[w], id)
+		}
+	}
+	return nil
+}
+
+func parseElem(w string) elem {
+	switch w {
+	case "#":
+		return elem{kind: '#'}
+	case "_":
+		return elem{kind: '_'}
+	case "..":
+		return elem{kind: '.'}
+	}
+	var e elem
+	for a := range strings.SplitSeq(w, "/") {
+		e.alts = append(e.alts, foldString(a))
+	}
+	return e
+}
+
+func foldString(s string) string {
+	var out []byte
+	for _, r := range strings.ToLower(s) {
+		if r != '\'' && r != 0xfe0f {
+			out = fold(out, r)
+		}
+	}
+	return string(out)
+}
+
+func (e *elem) matches(t *tokens, i int) bool {
+	switch e.kind {
+	case '#':
+		return t.words[i].number
+	case '_':
+		return true
+	}
+	w := t.at(i)
+	for _, a := range e.alts {
+		if n := len(a) - 1; n > 0 && a[n] == '*' {
+			if len(w) >= n && string(w[:n]) == a[:n] {
+				return true
+			}
+		} else if string(w) == a {
+			return true
+		}
+	}
+	return false
+}
+
+// end tells where a pattern that began before word i is complete; −1 if it is not. No pattern goes over a sentence's end.
+func (p *pattern) end(t *tokens, i, from int) int {
+	for k := from; k < len(p.rest); k++ {
+		if p.rest[k].kind == '.' {
+			for skip := 0; skip <= 6; skip++ {
+				if end := p.end(t, i+skip, k+1); end >= 0 {
+					return end
+				}
+				if i+skip >= len(t.words) || t.words[i+skip].sentence {
+					break
+				}
+			}
+			return -1
+		}
+		if i >= len(t.words) || t.words[i].sentence || !p.rest[k].matches(t, i) {
+			return -1
+		}
+		i++
+	}
+	return i
+}
+
+// hit is a pattern found at words [from, to).
+type hit struct {
+	from, to int
+	p        *pattern
+}
+
+// find gives all hits at word i; those over more words first is not promised.
+func (l *lexicon) find(t *tokens, i int, lang string, hits []hit) []hit {
+	w := t.at(i)
+	try := func(ids []int32) {
+		for _, id := range ids {
+			p := &l.patterns[id]
+			if p.lang != "" && p.lang != lang && lang != "" && lang != "und" {
+				continue
+			}
+			if end := p.end(t, i+1, 0); end >= 0 {
+				hits = append(hits, hit{i, end, p})
+			}
+		}
+	}
+	if ids, ok := l.exact[string(w)]; ok {
+		try(ids)
+	}
+	for n := min(len(w), l.longest); n >= l.shortest; n-- {
+		if ids, ok := l.prefix[string(w[:n])]; ok {
+			try(ids)
+		}
+	}
+	if len(w) >= 6 && !bytes.ContainsAny(w, "0123456789") {
+		for k := range len(w) - 3 {
+			if ids, ok := l.suffix[string(w[k:])]; ok {
+				try(ids)
+			}
+		}
+	}
+	if t.words[i].number {
+		try(l.numbers)
+	}
+	return hits
+}

@@ -1,0 +1,256 @@
+// Package text reads what a post means for the brand it reached: attitude, complaint and how bad, intents, department. It
+// is the first honest version: a lexicon of own making (German and English, the commonest of French, Spanish, Italian and
+// Dutch), negation, irony and reproach cues, and a few rules on the whole. Everything it decides, it can name words for.
+package text
+
+import (
+	"math"
+	"slices"
+	"strings"
+)
+
+// Model is the version of lexicon and rules; a change that can change a result changes it.
+const Model = "lexicon-1"
+
+// Input is what a text is judged by.
+type Input struct {
+	Text   string
+	Lang   string
+	Kind   string // post, comment, reply, message, review
+	News   bool   // from a feed: nobody to answer
+	Rating int    // stars 1–5, 0 = none
+}
+
+// Result is what the text means.
+type Result struct {
+	Sentiment  string // positive, neutral, negative
+	Polarity   float64
+	Complaint  bool
+	Severity   int
+	Intents    []string // the main one first, at least one
+	Department string
+	Confidence float64  // of complaint or not, 0–1
+	Sure       float64  // how likely a complaint it is, 0–1
+	Words      []string // what decided, the strongest first, with sign: "-kaputt"
+}
+
+// Reader reads texts. It is immutable and safe for concurrent use.
+type Reader struct{ lexicon *lexicon }
+
+// New makes a reader. An error is a mistake in the package's own lexicon.
+func New() (*Reader, error) {
+	l, err := parse(source)
+	if err != nil {
+		return nil, err
+	}
+	return &Reader{l}, nil
+}
+
+// evidence is what the hits of one text add up to.
+type evidence struct {
+	sum     effects
+	pos     float32 // positive tone alone
+	cues    int     // hits for a complaint
+	strong  float32 // the strongest single one
+	words   []weighed
+	opening bool // begins as a question does
+	aside   bool // "wenn", "if": what follows is supposed
+}
+
+type weighed struct {
+	word   string
+	weight float32
+	at     int32
+}
+
+// Read judges a text.
+func (r *Reader) Read(in Input) Result {
+	t := cut(in.Text)
+	e := r.weigh(t, in.Lang)
+	return judge(in, t, e)
+}
+
+// weigh finds the patterns and sums what they say. Of hits within a longer hit only the longer counts.
+func (r *Reader) weigh(t *tokens, lang string) *evidence {
+	e := &evidence{words: make([]weighed, 0, 8)}
+	var buffer [24]hit
+	covered := 0 // words before this index belong to a longer hit
+	for i := range t.words {
+		hits := r.lexicon.find(t, i, lang, buffer[:0])
+		longest := i
+		for _, h := range hits {
+			longest = max(longest, h.to)
+		}
+		if longest <= covered {
+			continue
+		}
+		for _, h := range hits {
+			if h.to == longest || h.p.effects[hDanger] > 0 {
+				e.take(t, h)
+			}
+		}
+		if longest > i+1 {
+			covered = longest
+		}
+	}
+	e.form(t)
+	return e
+}
+
+// take adds one hit.
+func (e *evidence) take(t *tokens, h hit) {
+	turned := !h.p.denies && negated(t, h)
+	strength := intensity(t, h.from)
+	var own float32
+	for k, w := range h.p.effects {
+		if w == 0 {
+			continue
+		}
+		switch k {
+		case hComplaint:
+			if turned {
+				continue
+			}
+			w *= strength
+			own = max(own, w)
+			e.cues++
+		case hTone:
+			w *= strength
+			if turned {
+				w *= -0.5
+				if w < 0 { // "not good" is a reproach
+					e.sum[hComplaint] += 0.6
+					own = 0.6
+				}
+			}
+			if w > 0 {
+				e.pos += w
+			}
+		case hPraise:
+			if turned {
+				continue
+			}
+		default:
+			if turned {
+				w = 0
+			}
+		}
+		e.sum[k] += w
+	}
+	e.strong = max(e.strong, own)
+	e.word(t, h, turned)
+}
+
+// word remembers what is worth showing.
+func (e *evidence) word(t *tokens, h hit, turned bool) {
+	weight := h.p.effects[hTone]
+	if turned {
+		weight *= -0.5
+	}
+	if c := h.p.effects[hComplaint] + h.p.effects[hDanger] + h.p.effects[hIrony]; c > 0 && !turned {
+		weight = min(weight, -c)
+	}
+	if weight == 0 {
+		return
+	}
+	from, to := t.words[h.from].start, t.words[h.to-1].end
+	if turned && h.from > 0 {
+		from = t.words[h.from-1].start
+	}
+	e.words = append(e.words, weighed{t.text[from:to], weight, from})
+}
+
+// negated tells whether a negator stands shortly before a hit in the same clause, or right behind a single positive word.
+func negated(t *tokens, h hit) bool {
+	for i, n := h.from, 0; i > 0 && n < 3 && !t.words[i].clause; n++ {
+		i--
+		if t.words[i].neg {
+			return !emphatic(t, i)
+		}
+	}
+	if h.p.effects[hTone] > 0 && h.to < len(t.words) && !t.words[h.to].clause && t.words[h.to].neg {
+		return true
+	}
+	return false
+}
+
+// emphatic tells "nicht nur", "not only", "nie so", "never so": they do not turn round.
+func emphatic(t *tokens, i int) bool {
+	if i+1 >= len(t.words) {
+		return false
+	}
+	switch string(t.at(i + 1)) {
+	case "nur", "only", "so", "just", "too", "bloss":
+		return true
+	}
+	return false
+}
+
+// intensity is how much the word before strengthens or weakens.
+func intensity(t *tokens, i int) float32 {
+	if i == 0 || t.words[i].sentence {
+		return 1
+	}
+	switch string(t.at(i - 1)) {
+	case "sehr", "so", "total", "absolut", "extrem", "echt", "richtig", "wirklich", "voll", "mega", "unglaublich", "viel", "ganz", "komplett", "dermassen",
+		"very", "really", "extremely", "absolutely", "totally", "completely", "absurdly", "incredibly", "utterly", "truly", "bloody",
+		"tres", "vraiment", "muy", "molto", "davvero", "heel", "echte", "erg":
+		return 1.3
+	case "etwas", "bisschen", "wenig", "relativ", "ziemlich", "halbwegs", "bit", "slightly", "somewhat", "quite", "fairly", "rather", "un", "poco":
+		return 0.75
+	}
+	return 1
+}
+
+// form looks at how the text begins and what it supposes.
+func (e *evidence) form(t *tokens) {
+	for i := range t.words {
+		w := string(t.at(i))
+		if t.words[i].sentence && asks(w) {
+			e.opening = true
+		}
+		if w == "wenn" || w == "falls" || w == "if" {
+			e.aside = true
+		}
+	}
+}
+
+// asks tells words with which questions begin.
+func asks(w string) bool {
+	switch w {
+	case "wann", "wo", "wie", "was", "wer", "warum", "wieso", "weshalb", "welche", "welcher", "welches", "wohin", "woher", "kann", "koennt", "koennen", "darf",
+		"gibt", "gibts", "habt", "haben", "ist", "sind", "hat", "macht", "seid", "muss", "wird", "fahrt", "geht", "weiss", "ab", "bis", "unterstuetzt", "sucht", "nehmt",
+		"when", "where", "how", "what", "who", "why", "which", "can", "could", "do", "does", "did", "is", "are", "will", "would", "has", "have", "should",
+		"est", "puis", "peut", "comment", "quand", "quel", "quelle", "puedo", "cuando", "como", "posso", "quando", "come", "kan", "hoe", "waar", "wanneer", "zijn":
+		return true
+	}
+	return false
+}
+
+// logistic maps a distance from a threshold to a probability.
+func logistic(x float64) float64 { return 1 / (1 + math.Exp(-x)) }
+
+// shown gives the strongest words, each once, with sign.
+func (e *evidence) shown(most int) []string {
+	slices.SortFunc(e.words, func(a, b weighed) int {
+		if x, y := math.Abs(float64(a.weight)), math.Abs(float64(b.weight)); x != y {
+			if x > y {
+				return -1
+			}
+			return 1
+		}
+		return int(a.at - b.at)
+	})
+	out := make([]string, 0, most)
+	for _, w := range e.words {
+		sign := "+"
+		if w.weight < 0 {
+			sign = "-"
+		}
+		word := sign + strings.ToLower(strings.Join(strings.Fields(w.word), " "))
+		if len(out) < most && !slices.Contains(out, word) {
+			out = append(out, word)
+		}
+	}
+	return out
+}
