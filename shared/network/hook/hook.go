@@ -129,7 +129,7 @@ func (k *Hook) Parse(raw network.Raw) ([]flow.Event, error) {
 	if err != nil {
 		return nil, err
 	}
-	body, err := decode(raw.Body)
+	body, err := expression.Decode(raw.Body)
 	if err != nil {
 		return nil, fault.New(fault.Invalid, "the body is no JSON: %w", err)
 	}

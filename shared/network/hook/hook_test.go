@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"rapport/shared/expression"
 	"rapport/shared/fault"
 	"rapport/shared/flow"
 	"rapport/shared/network"
@@ -286,7 +287,7 @@ func monitor(t testing.TB) map[string]any {
 	if err != nil {
 		t.Fatal(err)
 	}
-	v, err := decode(data)
+	v, err := expression.Decode(data)
 	if err != nil {
 		t.Fatal(err)
 	}

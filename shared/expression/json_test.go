@@ -1,4 +1,4 @@
-package hook
+package expression
 
 import (
 	"bytes"
@@ -10,7 +10,7 @@ import (
 	"unicode/utf8"
 )
 
-// reference decodes with encoding/json and gives numbers the types that decode gives.
+// reference decodes with encoding/json and gives numbers the types that Decode gives.
 func reference(body []byte) (any, error) {
 	d := json.NewDecoder(bytes.NewReader(body))
 	d.UseNumber()
@@ -57,14 +57,14 @@ func TestDecode(t *testing.T) {
 	for _, body := range bodies {
 		same(t, []byte(body))
 	}
-	if v, err := decode([]byte("\"a\xffb\"")); err != nil || v != "a\uFFFDb" {
+	if v, err := Decode([]byte("\"a\xffb\"")); err != nil || v != "a\uFFFDb" {
 		t.Errorf("%q %v", v, err)
 	}
 }
 
 func same(t *testing.T, body []byte) {
 	t.Helper()
-	got, gotErr := decode(body)
+	got, gotErr := Decode(body)
 	want, wantErr := reference(body)
 	if (gotErr == nil) != (wantErr == nil) {
 		t.Fatalf("%q: %v; encoding/json says %v", body, gotErr, wantErr)

@@ -1,4 +1,4 @@
-package hook
+package expression
 
 import (
 	"encoding/json"
@@ -12,10 +12,10 @@ import (
 // maxDepth bounds how deep a body may be nested.
 const maxDepth = 500
 
-// decode reads one JSON value: objects as map[string]any, lists as []any, whole numbers as int so that long ids keep
+// Decode reads one JSON value: objects as map[string]any, lists as []any, whole numbers as int so that long ids keep
 // their digits (as text where they fit no number), others as float64. It does what encoding/json does, in a third of
 // the time, which is most of what a webhook costs. Bytes that are no UTF-8 become U+FFFD.
-func decode(body []byte) (any, error) {
+func Decode(body []byte) (any, error) {
 	d := decoder{text: string(body)}
 	if !utf8.ValidString(d.text) {
 		d.text = strings.ToValidUTF8(d.text, "\uFFFD")
