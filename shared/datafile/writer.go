@@ -1,0 +1,184 @@
+package datafile
+
+import (
+	"fmt"
+	"time"
+
+	"zombiezen.com/go/sqlite"
+
+	"rapport/shared/fault"
+)
+
+const (
+	look = 16 // commits between two looks at the log's length
+)
+
+// line is a queue of jobs that uses its memory again.
+type line struct {
+	jobs []*job
+	head int
+}
+
+func (l *line) push(j *job) { l.jobs = append(l.jobs, j) }
+
+func (l *line) pop() *job {
+	if l.head == len(l.jobs) {
+		return nil
+	}
+	j := l.jobs[l.head]
+	l.jobs[l.head] = nil
+	if l.head++; l.head == len(l.jobs) {
+		l.jobs, l.head = l.jobs[:0], 0
+	}
+	return j
+}
+
+func (l *line) empty() bool { return l.head == len(l.jobs) }
+
+// write is the writer's goroutine.
+func (f *File) write() {
+	defer close(f.copying)
+	commits := 0
+	var ran []*job
+	for f.waits() {
+		ran = f.transaction(ran[:0])
+		if commits++; commits%look == 0 {
+			select {
+			case f.copying <- struct{}{}:
+			default:
+			}
+		}
+		if f.copied.CompareAndSwap(true, false) {
+			// Few pages came since the copier ended. With these in the file the log begins anew.
+			_, _ = checkpoint(f.writer, "passive")
+		}
+	}
+}
+
+// waits blocks until there is work; false = closed and all done.
+func (f *File) waits() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	for f.urgent.empty() && f.normal.empty() {
+		if f.closed {
+			return false
+		}
+		f.wake.Wait()
+	}
+	return true
+}
+
+// next gives the job that goes first, nil if none does in a transaction that runs for so long already.
+func (f *File) next(ran time.Duration) *job {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if ran < 2*f.options.Slice {
+		if j := f.urgent.pop(); j != nil {
+			return j
+		}
+	}
+	if ran < f.options.Slice {
+		return f.normal.pop()
+	}
+	return nil
+}
+
+// transaction runs what waits, commits once and answers. It gives back its list of jobs for the next time.
+func (f *File) transaction(ran []*job) []*job {
+	err := exec(f.writer, "begin immediate")
+	began := time.Now()
+	for err == nil {
+		j := f.next(time.Since(began))
+		if j == nil {
+			break
+		}
+		ran = append(ran, j)
+		if j.err = j.ctx.Err(); j.err != nil {
+			continue
+		}
+		if j.err = j.work(f.writer); j.err != nil {
+			err = f.undo(ran)
+		}
+	}
+	if len(ran) == 0 && err != nil {
+		ran = append(ran, f.next(0)) // so that somebody hears of it
+	}
+	if err == nil {
+		err = exec(f.writer, "commit")
+	}
+	if err != nil && !f.writer.AutocommitEnabled() {
+		_ = exec(f.writer, "rollback")
+	}
+	for k, j := range ran {
+		if err != nil && j.err == nil {
+			j.err = fault.New(fault.Transient, "data file: %w", err)
+		}
+		j.then(j.err)
+		ran[k] = nil
+	}
+	return ran
+}
+
+// undo rolls back for the last job, which has failed, and runs its neighbours again in a new transaction. A neighbour
+// that fails now as well makes it begin once more.
+func (f *File) undo(ran []*job) error {
+	for {
+		if err := exec(f.writer, "rollback"); err != nil && !f.writer.AutocommitEnabled() {
+			return err
+		}
+		if err := exec(f.writer, "begin immediate"); err != nil {
+			return err
+		}
+		failed := false
+		for _, j := range ran {
+			if j.err == nil {
+				if j.err = j.work(f.writer); j.err != nil {
+					failed = true
+					break
+				}
+			}
+		}
+		if !failed {
+			return nil
+		}
+	}
+}
+
+// copy is the copier's goroutine: it copies the log into the file beside the writer.
+func (f *File) copy() {
+	for range f.copying {
+		pages, err := checkpoint(f.copier, "noop")
+		if err != nil || pages < f.options.Log {
+			continue
+		}
+		if _, err := checkpoint(f.copier, "passive"); err == nil {
+			f.copied.Store(true)
+		}
+	}
+}
+
+// checkpoint copies the log into the file (or only looks) and gives the log's pages. A failure is no loss: the log stays.
+func checkpoint(c *sqlite.Conn, mode string) (pages int, err error) {
+	stmt, err := c.Prepare("pragma wal_checkpoint(" + mode + ")")
+	if err != nil {
+		return 0, fmt.Errorf("data file: %w", err)
+	}
+	defer stmt.Reset()
+	if row, err := stmt.Step(); err != nil || !row {
+		return 0, err
+	}
+	return stmt.ColumnInt(1), nil
+}
+
+// exec runs a statement without rows.
+func exec(c *sqlite.Conn, sql string) error {
+	stmt, err := c.Prepare(sql)
+	if err != nil {
+		return err
+	}
+	_, err = stmt.Step()
+	if again := stmt.Reset(); err == nil {
+		err = again
+	}
+	return err
+}
