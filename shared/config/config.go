@@ -6,19 +6,19 @@ import "time"
 
 // Document is the whole configuration.
 type Document struct {
-	Version  int                `yaml:"version" json:"version"` // of the format: 1
-	Brands   []Brand            `yaml:"brands" json:"brands"`
-	Hooks    []Hook             `yaml:"hooks,omitempty" json:"hooks,omitempty"`
-	Networks []Account          `yaml:"networks" json:"networks"`
-	CRMs     []Account          `yaml:"crms" json:"crms"`
+	Version  int                `yaml:"version" json:"version"`                     // of the format: 1
+	Brands   []Brand            `yaml:"brands" json:"brands"`                       // at least one
+	Hooks    []Hook             `yaml:"hooks,omitempty" json:"hooks,omitempty"`     // app registrations that send webhooks
+	Networks []Account          `yaml:"networks" json:"networks"`                   // where mentions come from
+	CRMs     []Account          `yaml:"crms" json:"crms"`                           // where records go
 	Mapping  []Object           `yaml:"mapping,omitempty" json:"mapping,omitempty"` // empty = the default mapping of each CRM
-	Filters  []Rule             `yaml:"filters,omitempty" json:"filters,omitempty"`
-	Routing  []Route            `yaml:"routing,omitempty" json:"routing,omitempty"`
-	Actions  []Action           `yaml:"actions,omitempty" json:"actions,omitempty"`
+	Filters  []Rule             `yaml:"filters,omitempty" json:"filters,omitempty"` // what matches is dropped, with the reason kept
+	Routing  []Route            `yaml:"routing,omitempty" json:"routing,omitempty"` // the first that matches decides
+	Actions  []Action           `yaml:"actions,omitempty" json:"actions,omitempty"` // the first that matches decides
 	Score    Score              `yaml:"score,omitempty" json:"score,omitzero"`
 	Basis    Basis              `yaml:"basis,omitempty" json:"basis,omitzero"`
 	Retain   Retain             `yaml:"retain,omitempty" json:"retain,omitzero"`
-	Overlays map[string]Overlay `yaml:"environments,omitempty" json:"environments,omitempty"`
+	Overlays map[string]Overlay `yaml:"environments,omitempty" json:"environments,omitempty"` // what is different in test, production …
 
 	// Hash names this version: of the canonical text, set when loaded. Empty in a document built by hand.
 	Hash string `yaml:"-" json:"hash,omitempty"`
@@ -29,18 +29,18 @@ type Document struct {
 
 // Brand groups accounts, mapping, calendar, languages and texts.
 type Brand struct {
-	Name       string            `yaml:"name" json:"name"`
-	Title      string            `yaml:"title,omitempty" json:"title,omitempty"`
-	Languages  []string          `yaml:"languages,omitempty" json:"languages,omitempty"`
-	Terms      []string          `yaml:"terms,omitempty" json:"terms,omitempty"`       // names and handles by which people call it
-	Official   []string          `yaml:"official,omitempty" json:"official,omitempty"` // author ids that may speak for it
-	Industry   string            `yaml:"industry,omitempty" json:"industry,omitempty"`
-	Region     string            `yaml:"region,omitempty" json:"region,omitempty"` // for phone numbers without country: DE
+	Name       string            `yaml:"name" json:"name"`                               // letters, digits, . _ and -
+	Title      string            `yaml:"title,omitempty" json:"title,omitempty"`         // as people read it
+	Languages  []string          `yaml:"languages,omitempty" json:"languages,omitempty"` // in which it answers: de, en
+	Terms      []string          `yaml:"terms,omitempty" json:"terms,omitempty"`         // names and handles by which people call it
+	Official   []string          `yaml:"official,omitempty" json:"official,omitempty"`   // author ids that may speak for it
+	Industry   string            `yaml:"industry,omitempty" json:"industry,omitempty"`   // telecom, retail …, as expressions see it
+	Region     string            `yaml:"region,omitempty" json:"region,omitempty"`       // for phone numbers without country: DE
 	Calendar   Calendar          `yaml:"calendar,omitempty" json:"calendar,omitzero"`
-	SLA        map[string]string `yaml:"sla,omitempty" json:"sla,omitempty"`             // priority → working time until the first answer: "1h30m"
-	Protected  []string          `yaml:"protected,omitempty" json:"protected,omitempty"` // author ids whose trouble raises an alert
-	Numbers    map[string]string `yaml:"numbers,omitempty" json:"numbers,omitempty"`     // order_number, customer_number → regular expression
-	Templates  []Template        `yaml:"templates,omitempty" json:"templates,omitempty"`
+	SLA        map[string]string `yaml:"sla,omitempty" json:"sla,omitempty"`                 // priority → working time until the first answer: "1h30m"
+	Protected  []string          `yaml:"protected,omitempty" json:"protected,omitempty"`     // author ids whose trouble raises an alert
+	Numbers    map[string]string `yaml:"numbers,omitempty" json:"numbers,omitempty"`         // order_number, customer_number → regular expression
+	Templates  []Template        `yaml:"templates,omitempty" json:"templates,omitempty"`     // texts to start an answer from
 	ReopenDays int               `yaml:"reopen_days,omitempty" json:"reopen_days,omitempty"` // 0 = 14
 	Budget     float64           `yaml:"budget,omitempty" json:"budget,omitempty"`           // USD a day for paid reads
 }
@@ -55,53 +55,53 @@ type Calendar struct {
 
 // Template is a text a person may start from.
 type Template struct {
-	Action string `yaml:"action" json:"action"`
-	Lang   string `yaml:"lang" json:"lang"`
-	Text   string `yaml:"text" json:"text"`
+	Action string `yaml:"action" json:"action"` // for which it is offered
+	Lang   string `yaml:"lang" json:"lang"`     // de, en
+	Text   string `yaml:"text" json:"text"`     // what the answer starts with
 }
 
 // Hook is one app registration at a vendor.
 type Hook struct {
-	Name     string            `yaml:"name" json:"name"` // its address is /hooks/<name>, or Path
-	Kind     string            `yaml:"kind" json:"kind"`
-	Path     string            `yaml:"path,omitempty" json:"path,omitempty"`
-	Brand    string            `yaml:"brand,omitempty" json:"brand,omitempty"`
-	Settings map[string]any    `yaml:"settings,omitempty" json:"settings,omitempty"`
-	Secrets  map[string]string `yaml:"secrets,omitempty" json:"secrets,omitempty"` // name → reference
+	Name     string            `yaml:"name" json:"name"`                             // its address is /hooks/<name>, or Path
+	Kind     string            `yaml:"kind" json:"kind"`                             // of network or CRM
+	Path     string            `yaml:"path,omitempty" json:"path,omitempty"`         // "" = /hooks/<name>
+	Brand    string            `yaml:"brand,omitempty" json:"brand,omitempty"`       // of what comes without a known account
+	Settings map[string]any    `yaml:"settings,omitempty" json:"settings,omitempty"` // as the connector's page lists them
+	Secrets  map[string]string `yaml:"secrets,omitempty" json:"secrets,omitempty"`   // name → reference
 }
 
 // Account is a configured connection to one network or CRM.
 type Account struct {
-	Name     string            `yaml:"name" json:"name"`
-	Kind     string            `yaml:"kind" json:"kind"`
-	Brand    string            `yaml:"brand,omitempty" json:"brand,omitempty"`   // of a network account; a CRM account serves Brands
-	Brands   []string          `yaml:"brands,omitempty" json:"brands,omitempty"` // of a CRM account; empty = all
-	Hook     string            `yaml:"hook,omitempty" json:"hook,omitempty"`
-	ID       string            `yaml:"id,omitempty" json:"id,omitempty"` // the vendor's id, by which webhooks find the account
-	Origin   string            `yaml:"origin,omitempty" json:"origin,omitempty"`
-	Mode     string            `yaml:"mode,omitempty" json:"mode,omitempty"`       // CRM: observe (default) or write
-	Modes    map[string]string `yaml:"modes,omitempty" json:"modes,omitempty"`     // object or object/brand → mode, over Mode
-	Replies  string            `yaml:"replies,omitempty" json:"replies,omitempty"` // network: off (default), approve, on
-	Person   string            `yaml:"person,omitempty" json:"person,omitempty"`   // CRM: link-only (default) or create
-	Paused   bool              `yaml:"paused,omitempty" json:"paused,omitempty"`
-	Every    string            `yaml:"every,omitempty" json:"every,omitempty"`     // pause between polls, over the network's own
-	Streams  []string          `yaml:"streams,omitempty" json:"streams,omitempty"` // what to read: notifications, tag:x, search:x
-	Batch    int               `yaml:"batch,omitempty" json:"batch,omitempty"`     // CRM: records of one call, below the vendor's own limit
-	Reserve  int               `yaml:"reserve,omitempty" json:"reserve,omitempty"` // CRM: percent of the quota left for other tools; 0 = the vendor's default
-	Settings map[string]any    `yaml:"settings,omitempty" json:"settings,omitempty"`
-	Secrets  map[string]string `yaml:"secrets,omitempty" json:"secrets,omitempty"`
+	Name     string            `yaml:"name" json:"name"`                             // unique among all accounts
+	Kind     string            `yaml:"kind" json:"kind"`                             // of network or CRM
+	Brand    string            `yaml:"brand,omitempty" json:"brand,omitempty"`       // of a network account; a CRM account serves Brands
+	Brands   []string          `yaml:"brands,omitempty" json:"brands,omitempty"`     // of a CRM account; empty = all
+	Hook     string            `yaml:"hook,omitempty" json:"hook,omitempty"`         // name of the hook that its webhooks come by
+	ID       string            `yaml:"id,omitempty" json:"id,omitempty"`             // the vendor's id, by which webhooks find the account
+	Origin   string            `yaml:"origin,omitempty" json:"origin,omitempty"`     // https://host, where it is not always the same
+	Mode     string            `yaml:"mode,omitempty" json:"mode,omitempty"`         // CRM: observe (default) or write
+	Modes    map[string]string `yaml:"modes,omitempty" json:"modes,omitempty"`       // object or object/brand → mode, over Mode
+	Replies  string            `yaml:"replies,omitempty" json:"replies,omitempty"`   // network: off (default), approve, on
+	Person   string            `yaml:"person,omitempty" json:"person,omitempty"`     // CRM: link-only (default) or create
+	Paused   bool              `yaml:"paused,omitempty" json:"paused,omitempty"`     // not used for now
+	Every    string            `yaml:"every,omitempty" json:"every,omitempty"`       // pause between polls, over the network's own
+	Streams  []string          `yaml:"streams,omitempty" json:"streams,omitempty"`   // what to read: notifications, tag:x, search:x
+	Batch    int               `yaml:"batch,omitempty" json:"batch,omitempty"`       // CRM: records of one call, below the vendor's own limit
+	Reserve  int               `yaml:"reserve,omitempty" json:"reserve,omitempty"`   // CRM: percent of the quota left for other tools; 0 = the vendor's default
+	Settings map[string]any    `yaml:"settings,omitempty" json:"settings,omitempty"` // as the connector's page lists them
+	Secrets  map[string]string `yaml:"secrets,omitempty" json:"secrets,omitempty"`   // name → reference: env:NAME or aws:NAME
 }
 
 // Object maps one kind of thing to one object of a CRM account.
 type Object struct {
-	CRM    string           `yaml:"crm" json:"crm"`                       // account name
-	Object string           `yaml:"object" json:"object"`                 // API name or label
-	For    string           `yaml:"for" json:"for"`                       // mention, conversation or person
-	When   string           `yaml:"when,omitempty" json:"when,omitempty"` // expression; "" = always
-	Key    string           `yaml:"key,omitempty" json:"key,omitempty"`   // unique field for our key; "" = the CRM's default
-	Brands []string         `yaml:"brands,omitempty" json:"brands,omitempty"`
-	Fields map[string]Field `yaml:"fields" json:"fields"`
-	Links  []Link           `yaml:"links,omitempty" json:"links,omitempty"`
+	CRM    string           `yaml:"crm" json:"crm"`                           // account name
+	Object string           `yaml:"object" json:"object"`                     // API name or label
+	For    string           `yaml:"for" json:"for"`                           // mention, conversation or person
+	When   string           `yaml:"when,omitempty" json:"when,omitempty"`     // expression; "" = always
+	Key    string           `yaml:"key,omitempty" json:"key,omitempty"`       // unique field for our key; "" = the CRM's default
+	Brands []string         `yaml:"brands,omitempty" json:"brands,omitempty"` // empty = all
+	Fields map[string]Field `yaml:"fields" json:"fields"`                     // API name or label → what fills it
+	Links  []Link           `yaml:"links,omitempty" json:"links,omitempty"`   // records of ours to associate with
 }
 
 // Field says what fills one field of a CRM object. In YAML a bare text is its Value.
@@ -114,37 +114,37 @@ type Field struct {
 
 // Link associates a record with another of ours.
 type Link struct {
-	To    string `yaml:"to" json:"to"` // mention, conversation or person
-	Label string `yaml:"label,omitempty" json:"label,omitempty"`
+	To    string `yaml:"to" json:"to"`                           // mention, conversation or person
+	Label string `yaml:"label,omitempty" json:"label,omitempty"` // kind of association, where the CRM has several
 }
 
 // Rule filters mentions out: what it matches is settled as filtered(name).
 type Rule struct {
-	Name   string   `yaml:"name" json:"name"`
-	When   string   `yaml:"when" json:"when"`
-	Brands []string `yaml:"brands,omitempty" json:"brands,omitempty"`
+	Name   string   `yaml:"name" json:"name"`                         // stands in the ledger and in receipts
+	When   string   `yaml:"when" json:"when"`                         // expression
+	Brands []string `yaml:"brands,omitempty" json:"brands,omitempty"` // empty = all
 }
 
 // Route sends a mention to a department. The first that matches decides; without one the text's department does.
 type Route struct {
-	Name       string   `yaml:"name" json:"name"`
-	When       string   `yaml:"when" json:"when"`
-	Department string   `yaml:"department" json:"department"`
-	Priority   string   `yaml:"priority,omitempty" json:"priority,omitempty"`
-	Brands     []string `yaml:"brands,omitempty" json:"brands,omitempty"`
+	Name       string   `yaml:"name" json:"name"`                             // stands in receipts
+	When       string   `yaml:"when" json:"when"`                             // expression
+	Department string   `yaml:"department" json:"department"`                 // service, sales, marketing, product, legal, hr, or your own
+	Priority   string   `yaml:"priority,omitempty" json:"priority,omitempty"` // low, normal, high, urgent; "" = as decided
+	Brands     []string `yaml:"brands,omitempty" json:"brands,omitempty"`     // empty = all
 }
 
 // Action proposes what to do next. The first that matches and is not forbidden decides.
 type Action struct {
-	Name   string   `yaml:"name" json:"name"`
-	When   string   `yaml:"when" json:"when"`
-	Do     string   `yaml:"do" json:"do"`
-	Brands []string `yaml:"brands,omitempty" json:"brands,omitempty"`
+	Name   string   `yaml:"name" json:"name"`                         // stands in receipts
+	When   string   `yaml:"when" json:"when"`                         // expression
+	Do     string   `yaml:"do" json:"do"`                             // the action proposed
+	Brands []string `yaml:"brands,omitempty" json:"brands,omitempty"` // empty = all
 }
 
 // Score weighs the Social Customer Score.
 type Score struct {
-	Off      bool           `yaml:"off,omitempty" json:"off,omitempty"`
+	Off      bool           `yaml:"off,omitempty" json:"off,omitempty"`             // no score is made
 	Max      map[string]int `yaml:"max,omitempty" json:"max,omitempty"`             // component → most points; they sum to 100
 	HalfLife string         `yaml:"half_life,omitempty" json:"half_life,omitempty"` // "720h"
 	Terms    []string       `yaml:"terms,omitempty" json:"terms,omitempty"`         // topics that count as relevant
@@ -160,8 +160,8 @@ type Retain map[string]string
 
 // Overlay replaces parts of the document in one environment (test, production): settings, secrets, modes by account.
 type Overlay struct {
-	Accounts map[string]Account `yaml:"accounts,omitempty" json:"accounts,omitempty"`
-	Hooks    map[string]Hook    `yaml:"hooks,omitempty" json:"hooks,omitempty"`
+	Accounts map[string]Account `yaml:"accounts,omitempty" json:"accounts,omitempty"` // by name; settings, secrets and modes are laid over, everything else is replaced
+	Hooks    map[string]Hook    `yaml:"hooks,omitempty" json:"hooks,omitempty"`       // by name
 }
 
 // Version is one published state of the document.

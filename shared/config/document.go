@@ -104,6 +104,17 @@ func crmKeys(v *Account, k keys) {
 	k["reserve"] = whole(&v.Reserve, 0, 100)
 }
 
+// Keys lists the keys of an account under networks or crms.
+func Keys(section string) []string {
+	k := accountKeys(&Account{})
+	if section == "crms" {
+		crmKeys(&Account{}, k)
+	} else {
+		networkKeys(&Account{}, k)
+	}
+	return sorted(k)
+}
+
 // foreign refuses keys of the other section with the reason.
 func foreign(k, other keys, say string) {
 	for name := range other {

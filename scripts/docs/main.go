@@ -1,0 +1,34 @@
+// Command docs writes what is generated under docs. Run it at the top of the repository after a change of the
+// configuration's types: go run ./scripts/docs
+package main
+
+import (
+	"fmt"
+	"os"
+)
+
+// page is one generated file.
+type page struct {
+	path string
+	make func() ([]byte, error)
+}
+
+func pages() []page {
+	return []page{
+		{"docs/rapport.schema.json", func() ([]byte, error) { return schema("./shared/config") }},
+	}
+}
+
+func main() {
+	for _, p := range pages() {
+		text, err := p.make()
+		if err == nil {
+			err = os.WriteFile(p.path, text, 0o644)
+		}
+		if err != nil {
+			fmt.Fprintf(os.Stderr, "docs: %s: %v\n", p.path, err)
+			os.Exit(1)
+		}
+		fmt.Println(p.path)
+	}
+}
