@@ -33,6 +33,11 @@ type Harness struct {
 	Lanes []queue.Lane
 	// Retry is the shortest wait that the driver can keep after an error and as a delay; 0 = 20 ms. (SQS: 1 s.)
 	Retry time.Duration
+	// MaxBody is the largest body that fits when it does not compress; 0 = queue.MaxBody. (SQS takes no bytes, only text.)
+	// What compresses must fit up to queue.MaxBody.
+	MaxBody int
+	// Parallel runs the checks side by side, for drivers that mostly wait. New must give queues of their own then.
+	Parallel bool
 	// Skip declares checks that a driver cannot meet: name → reason. The reason is logged.
 	Skip map[string]string
 	// Patience bounds one check; 0 = 20 s. A right driver never waits for it, a broken one does.
@@ -58,6 +63,9 @@ func Run(t *testing.T, h Harness) {
 			if reason, ok := h.Skip[c.name]; ok {
 				t.Logf("skipped by declaration: %s", reason)
 				return
+			}
+			if h.Parallel {
+				t.Parallel()
 			}
 			if err := h.run(t, c); err != nil {
 				t.Error(err)
@@ -88,9 +96,12 @@ func (h Harness) run(t testing.TB, c check) error {
 	if h.Retry == 0 {
 		h.Retry = 20 * time.Millisecond
 	}
+	if h.MaxBody == 0 {
+		h.MaxBody = queue.MaxBody
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), h.Patience)
 	defer cancel()
-	return c.run(ctx, bench{Driver: h.New(t), lane: h.Lanes[0], other: h.Lanes[1], retry: h.Retry})
+	return c.run(ctx, bench{Driver: h.New(t), lane: h.Lanes[0], other: h.Lanes[1], retry: h.Retry, maxBody: h.MaxBody})
 }
 
 // bench is what a check works with.
@@ -98,6 +109,7 @@ type bench struct {
 	Driver
 	lane, other queue.Lane
 	retry       time.Duration
+	maxBody     int
 }
 
 type check struct {

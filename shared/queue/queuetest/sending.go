@@ -92,7 +92,7 @@ func bodies(ctx context.Context, b bench) error {
 	for k := range every {
 		every[k] = byte(k)
 	}
-	random := make([]byte, queue.MaxBody)
+	random := make([]byte, b.maxBody)
 	chance := rand.New(rand.NewPCG(1, 2)) // does not compress
 	for k := range random {
 		random[k] = byte(chance.Uint32())
