@@ -195,6 +195,12 @@ type Token struct {
 	Target  Target
 }
 
+// Registrar signs our app up at the vendor, where each server of a network wants a registration of its own.
+type Registrar interface {
+	// Register gives the secrets to keep (client_id, client_secret). Called before Connect when the account has none.
+	Register(ctx context.Context, a Account, redirect string) (map[string]flow.Secret, error)
+}
+
 // Authorizer logs in at the vendor.
 type Authorizer interface {
 	// Connect gives the address to open in a browser. state comes back with the code.
