@@ -37,7 +37,7 @@ type Connector struct {
 // Setting is one setting or secret of a connector.
 type Setting struct {
 	Name     string
-	Type     string // text, number, flag, list, address, expression, choice; anything else is not checked
+	Type     string // text, number, flag, list, map, address, expression, choice; anything else is not checked
 	Required bool
 	Choices  []string
 }

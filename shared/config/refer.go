@@ -215,6 +215,11 @@ func (s Setting) check(v any) (say, near string) {
 			switch v.(type) {
 			case int, float64:
 				text = fmt.Sprint(v)
+			case bool:
+				if s.Type == "expression" {
+					return "", "" // true is an expression too
+				}
+				return "wants a text; put it in quotes", ""
 			default:
 				return "wants a text", ""
 			}
@@ -234,6 +239,12 @@ func (s Setting) check(v any) (say, near string) {
 	case "flag":
 		if _, ok := v.(bool); !ok {
 			return "wants true or false", ""
+		}
+	case "map":
+		switch v.(type) {
+		case map[string]any, []any:
+		default:
+			return "wants an object", ""
 		}
 	case "list":
 		switch v.(type) {

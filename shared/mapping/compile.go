@@ -87,21 +87,23 @@ func (c *compiler) add(all []*Target, o config.Object, path string) []*Target {
 	return append(all, t)
 }
 
-// object resolves a name or label. known is false where nothing is known of it.
-func (c *compiler) object(name, path string) (crm.Object, bool) {
+// object resolves a name or label. known is false where nothing is known of its fields.
+func (c *compiler) object(name, path string) (object crm.Object, known bool) {
 	if c.described == nil {
 		return crm.Object{Name: name}, false
 	}
 	var hits []crm.Object
 	var names []string
+	complete := false // some objects are known by name alone, so all are listed
 	for _, api := range sorted(c.described) {
 		o := c.described[api]
 		if o.Name == "" {
 			o.Name = api
 		}
 		if o.Name == name {
-			return o, true
+			return o, len(o.Fields) > 0
 		}
+		complete = complete || len(o.Fields) == 0
 		if strings.EqualFold(o.Name, name) || strings.EqualFold(o.Label, name) {
 			hits = append(hits, o)
 		}
@@ -109,10 +111,10 @@ func (c *compiler) object(name, path string) (crm.Object, bool) {
 	}
 	switch {
 	case len(hits) == 1:
-		return hits[0], true
+		return hits[0], len(hits[0].Fields) > 0
 	case len(hits) > 1:
 		c.fail(path, "", "the label %q names several objects: %s and %s; use one of these names", name, hits[0].Name, hits[1].Name)
-	case !isOurs(name):
+	case complete && !isOurs(name):
 		c.fail(path, expression.Nearest(name, names), "%s has no object %q", c.account.Name, name)
 	}
 	return crm.Object{Name: name}, false
@@ -208,21 +210,26 @@ func (c *compiler) source(t *Target, o crm.Object) {
 	c.slot(t, own(SourceField), config.Field{Value: value, Wins: "rapport"}, SourceField)
 }
 
-// key finds the unique field and what fills it.
+// key finds the unique field and what fills it. A CRM that names none (a plain endpoint) is given the key with the record
+// alone.
 func (c *compiler) key(t *Target, o config.Object, object crm.Object, known bool, path string) {
 	name, at := o.Key, config.Join(path, "key")
+	for _, setting := range []string{"key_field", "id_field"} {
+		if set, _ := c.account.Settings[setting].(string); name == "" {
+			name = set
+		}
+	}
 	if name == "" {
 		name = c.info.KeyField
 	}
 	if name == "" {
-		c.fail(path, "", "say which unique field of %s holds our key, as key: …", t.object)
 		return
 	}
 	f, ok := c.field(object, known, name, at)
 	if !ok {
 		return
 	}
-	if known && !f.Unique && !f.Ours && !isOurs(f.Name) {
+	if known && c.info.Keyed && !f.Unique && !f.Ours && !isOurs(f.Name) {
 		c.fail(at, "", "the field %s is not unique, so records would double", f.Name)
 		return
 	}

@@ -90,9 +90,15 @@ func (t *Target) Marks() []Mark {
 }
 
 // New compiles the mapping of a document. An account that the document's mapping does not name has the default mapping of
-// its kind. describe tells what is known of the CRMs' objects, by account and API name; an account that is missing there is
-// taken at its word. infos tells what each account's CRM is, by account. The error is of type [config.Errors], and lists
-// every mistake.
+// its kind.
+//
+// describe tells what is known of the CRMs' objects, by account and API name. What is not described is taken at its word:
+// an account, an object, or the fields of an object that has none there. Where some objects have no fields, as a CRM lists
+// them, all are taken to be listed, and a name that is not among them is a mistake. infos tells what each account's CRM
+// is, by account.
+//
+// The error is of type [config.Errors] and lists every mistake. The mapping is there even then, without the fields that are
+// wrong: a version that was right when it was published can go on after somebody removed a field in the CRM.
 func New(doc *config.Document, describe map[string]map[string]crm.Object, infos map[string]crm.Info) (*Mapping, error) {
 	m := &Mapping{targets: map[place][]*Target{}, needs: map[string][]crm.Object{}}
 	var errs config.Errors
@@ -128,10 +134,7 @@ func New(doc *config.Document, describe map[string]map[string]crm.Object, infos 
 		m.needs[account.Name] = needs(all)
 		errs = append(errs, c.errs...)
 	}
-	if err := errs.Err(); err != nil {
-		return nil, err
-	}
-	return m, nil
+	return m, errs.Err()
 }
 
 // custom tells whether an account may have objects of its own.

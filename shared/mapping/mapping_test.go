@@ -365,7 +365,7 @@ func TestMistakes(t *testing.T) {
 `
 	doc := load(t, "test", text)
 	doc.CRMs[0].Modes = map[string]string{"ticket": "write"}
-	_, err := New(doc, map[string]map[string]crm.Object{"sales": described}, map[string]crm.Info{"sales": {KeyField: DefaultKey}})
+	_, err := New(doc, map[string]map[string]crm.Object{"sales": described}, map[string]crm.Info{"sales": hubspot})
 	var list config.Errors
 	if !errors.As(err, &list) {
 		t.Fatal(err)
@@ -387,8 +387,51 @@ func TestNoMapping(t *testing.T) {
 	if err == nil || err.Error() != `rapport.yaml:4:5: crms[0]: nothing under mapping is for sales, and "unheard" has no default mapping` {
 		t.Error(err)
 	}
-	_, err = New(load(t, "test", "mapping: [{crm: sales, object: a, for: mention, fields: {x: text}}]"), nil, map[string]crm.Info{"sales": {}})
-	if err == nil || !strings.Contains(err.Error(), "say which unique field of a holds our key") {
-		t.Error(err)
+}
+
+func TestWhatIsKnownOfTheCRM(t *testing.T) {
+	const text = "mapping: [{crm: sales, object: tickets, for: mention, fields: {subject: text, x: text}}]"
+	infos := map[string]crm.Info{"sales": hubspot}
+	for _, c := range []struct {
+		name    string
+		objects map[string]crm.Object
+		want    string
+		fields  int
+	}{
+		{"nothing", nil, "", 2},
+		{"another object", map[string]crm.Object{"contacts": {Fields: []crm.Field{{Name: "lastname"}}}}, "", 2},
+		{"all objects by name", map[string]crm.Object{"contacts": {}, "tickets": {}}, "", 2},
+		{"all objects by name, not this one", map[string]crm.Object{"contacts": {}, "ticket": {}}, `sales has no object "tickets"; did you mean "ticket"?`, 2},
+		{"its fields", map[string]crm.Object{"tickets": {Fields: []crm.Field{{Name: "subject"}}}}, `tickets has no field "x"`, 1},
+	} {
+		m, err := New(load(t, "test", text), map[string]map[string]crm.Object{"sales": c.objects}, infos)
+		if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s: %v", c.name, err)
+		}
+		r, err := m.For("sales", "mention", "nordlicht")[0].Render(sample())
+		if err != nil || len(r.Record.Fields) != c.fields {
+			t.Errorf("%s: %v, %v", c.name, r.Record.Fields, err)
+		}
+	}
+}
+
+func TestKeyField(t *testing.T) {
+	for _, c := range []struct{ settings, key, info, want string }{
+		{"", "", "rapport_key", "rapport_key"}, {"{key_field: other}", "", "rapport_key", "other"}, {"{id_field: ExternalId}", "", "", "ExternalId"},
+		{"{key_field: other}", "third", "rapport_key", "third"}, {"", "", "", ""},
+	} {
+		doc := load(t, "test", "mapping: [{crm: sales, object: a, for: mention, fields: {x: text}}]")
+		if c.settings != "" {
+			name, value, _ := strings.Cut(strings.Trim(c.settings, "{}"), ": ")
+			doc.CRMs[0].Settings = map[string]any{name: value}
+		}
+		doc.Mapping[0].Key = c.key
+		m, err := New(doc, nil, map[string]crm.Info{"sales": {KeyField: c.info}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := m.For("sales", "mention", "nordlicht")[0].KeyField(); got != c.want {
+			t.Errorf("%+v: the key field is %q", c, got)
+		}
 	}
 }
