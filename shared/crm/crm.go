@@ -213,3 +213,9 @@ type Lister interface {
 	// Count tells how many rows that would be.
 	Count(ctx context.Context, a Account, object string) (int, error)
 }
+
+// Readable is a CRM whose account settings decide whether rows can be read. Where it says no, Read is Invalid, and fields
+// are written without a look at what a human made of them.
+type Readable interface {
+	Readable(a Account) bool
+}
