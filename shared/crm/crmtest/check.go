@@ -184,6 +184,8 @@ func (c *check) send(records ...crm.Record) (out []crm.Outcome, split bool) {
 	switch {
 	case err == nil:
 		return out, false
+	case len(records) == 1 && !fault.Is(err, fault.Split):
+		return []crm.Outcome{{Key: records[0].Key, Err: err}}, false
 	case !fault.Is(err, fault.Split):
 		c.fatalf("Upsert of %d records: %v (%v), want outcomes or Split", len(records), err, fault.Of(err))
 	case len(records) == 1:
