@@ -1,0 +1,275 @@
+package sqs
+
+import (
+	"context"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	api "github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
+
+	"rapport/shared/fault"
+	"rapport/shared/queue"
+)
+
+const (
+	maxHide    = 11 * time.Hour // the service hides a message for twelve hours at most, counted from its receipt
+	settling   = 10 * time.Second
+	firstPause = time.Second // after a failed receive, doubling up to the last
+	lastPause  = 30 * time.Second
+	maxSuspect = 10_000 // suspects remembered; more than that and all are forgotten
+)
+
+// received is a message as it came, with what is needed to answer the service.
+type received struct {
+	queue.Message
+	text    string // the encoded body
+	group   string // the encoded group
+	receipt string
+	sent    time.Time
+	labels  map[string]types.MessageAttributeValue
+	bad     error // why the body cannot be read
+}
+
+// Consume hands out messages of a lane. A batch whose handler panics or leaves answers out comes again one by one, so
+// that one bad message does not condemn its neighbours; so do messages that a process died over. It returns an error
+// before ctx ends when the queue is missing or forbidden. It may take Options.Wait to end: a request for messages that
+// is cut off would hide what it was about to bring.
+func (q *Queue) Consume(ctx context.Context, name queue.Lane, size int, h queue.Handler) error {
+	l, err := q.lane(name)
+	if err != nil {
+		return err
+	}
+	pause := firstPause
+	for ctx.Err() == nil {
+		batch, err := q.receive(context.WithoutCancel(ctx), l, l.queue, max(size, 1), l.visibility, q.wait)
+		switch {
+		case err != nil && permanent(err):
+			return classify(err, "receive from "+l.queue)
+		case err != nil:
+			if !sleep(ctx, pause) {
+				return nil
+			}
+			pause = min(2*pause, lastPause)
+			continue
+		}
+		pause = firstPause
+		for _, part := range q.parts(batch) {
+			if ctx.Err() != nil {
+				q.release(ctx, l.queue, part)
+				continue
+			}
+			q.work(ctx, l, part, h)
+		}
+	}
+	return nil
+}
+
+// sleep waits; false when ctx ended.
+func sleep(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// receive asks for up to size messages: it waits for the first ones and takes what else is there.
+func (q *Queue) receive(ctx context.Context, l lane, from string, size int, hide time.Duration, wait int32) ([]received, error) {
+	url, err := q.url(ctx, from)
+	if err != nil {
+		return nil, err
+	}
+	var all []received
+	for len(all) < size {
+		n := min(size-len(all), perCall)
+		out, err := q.opt.Client.ReceiveMessage(ctx, &api.ReceiveMessageInput{QueueUrl: &url, MaxNumberOfMessages: int32(n), WaitTimeSeconds: wait,
+			VisibilityTimeout: seconds(hide), MessageAttributeNames: []string{"All"},
+			MessageSystemAttributeNames: []types.MessageSystemAttributeName{types.MessageSystemAttributeNameApproximateReceiveCount,
+				types.MessageSystemAttributeNameMessageGroupId, types.MessageSystemAttributeNameSentTimestamp}})
+		if err != nil && len(all) == 0 {
+			return nil, err
+		}
+		if err != nil || len(out.Messages) == 0 {
+			return all, nil
+		}
+		for _, m := range out.Messages {
+			all = append(all, open(l, m))
+		}
+		wait = 0
+	}
+	return all, nil
+}
+
+// open reads a message.
+func open(l lane, m types.Message) received {
+	r := received{text: aws.ToString(m.Body), receipt: aws.ToString(m.ReceiptHandle), labels: m.MessageAttributes,
+		group: m.Attributes[string(types.MessageSystemAttributeNameMessageGroupId)]}
+	count, _ := strconv.Atoi(m.Attributes[string(types.MessageSystemAttributeNameApproximateReceiveCount)])
+	millis, _ := strconv.ParseInt(m.Attributes[string(types.MessageSystemAttributeNameSentTimestamp)], 10, 64)
+	r.sent = time.UnixMilli(millis).UTC()
+	r.Message = queue.Message{ID: aws.ToString(m.MessageId), Lane: l.name, Group: Group(r.group), Receives: max(count, 1)}
+	r.Body, r.bad = Decode(r.text)
+	return r
+}
+
+// parts cuts a batch: suspects alone, the others together. What was handed out often may be what kills the process.
+func (q *Queue) parts(batch []received) [][]received {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	var together []received
+	var parts [][]received
+	for _, r := range batch {
+		if q.suspects[r.ID] || r.Receives > queue.MaxReceives/2 {
+			parts = append(parts, []received{r})
+		} else {
+			together = append(together, r)
+		}
+	}
+	if len(together) > 0 {
+		parts = append([][]received{together}, parts...)
+	}
+	return parts
+}
+
+// work hands a part to the handler and settles what it answers.
+func (q *Queue) work(ctx context.Context, l lane, part []received, h queue.Handler) {
+	var messages []queue.Message
+	var readable, unreadable []received
+	for _, r := range part {
+		if r.bad != nil {
+			unreadable = append(unreadable, r)
+			continue
+		}
+		readable, messages = append(readable, r), append(messages, r.Message)
+	}
+	ended, cancel := context.WithTimeout(context.WithoutCancel(ctx), settling)
+	defer cancel()
+	for _, r := range unreadable {
+		q.kill(ended, l, []received{r}, []error{r.bad})
+	}
+	if len(messages) == 0 {
+		return
+	}
+	errs, whole := call(ctx, h, messages)
+	q.suspect(readable, whole != nil)
+	if whole != nil {
+		errs = make([]error, len(messages))
+		for i := range errs {
+			errs[i] = whole
+		}
+	}
+	ended, cancel = context.WithTimeout(context.WithoutCancel(ctx), settling)
+	defer cancel()
+	q.settle(ended, l, readable, errs)
+}
+
+// call runs the handler; whole is an error of the batch as such.
+func call(ctx context.Context, h queue.Handler, messages []queue.Message) (errs []error, whole error) {
+	defer func() {
+		if p := recover(); p != nil {
+			whole = fmt.Errorf("the handler panicked: %v", p)
+		}
+	}()
+	if errs = h(ctx, messages); len(errs) != len(messages) {
+		return nil, fmt.Errorf("the handler gave %d answers to %d messages", len(errs), len(messages))
+	}
+	return errs, nil
+}
+
+// suspect remembers or forgets the messages of a batch.
+func (q *Queue) suspect(batch []received, guilty bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if len(q.suspects) > maxSuspect {
+		clear(q.suspects)
+	}
+	for _, r := range batch {
+		if guilty {
+			q.suspects[r.ID] = true
+		} else {
+			delete(q.suspects, r.ID)
+		}
+	}
+}
+
+// settle removes, buries or postpones messages. What the service does not take comes again by itself.
+func (q *Queue) settle(ctx context.Context, l lane, batch []received, errs []error) {
+	var done, dead, later []received
+	var reasons []error
+	var waits []int32
+	for i, r := range batch {
+		err := errs[i]
+		switch {
+		case err == nil:
+			done = append(done, r)
+		case fault.Is(err, fault.Invalid), r.Receives >= queue.MaxReceives:
+			dead, reasons = append(dead, r), append(reasons, err)
+		case fault.After(err) > 0:
+			later, waits = append(later, r), append(waits, seconds(min(fault.After(err), maxHide)))
+		}
+	}
+	q.remove(ctx, l.queue, done)
+	q.kill(ctx, l, dead, reasons)
+	q.hide(ctx, l.queue, later, waits)
+}
+
+// kill moves messages to the dead letters: first a copy, then the message goes.
+func (q *Queue) kill(ctx context.Context, l lane, batch []received, reasons []error) {
+	var buried []received
+	for i, r := range batch {
+		e := envelope{lane: l, entry: types.SendMessageBatchRequestEntry{MessageBody: aws.String(r.text)}}
+		if r.group != "" {
+			e.entry.MessageGroupId = aws.String(r.group)
+		}
+		if q.bury(ctx, e, r.Message, reasons[i].Error()) == nil {
+			buried = append(buried, r)
+		}
+	}
+	q.remove(ctx, l.queue, buried)
+}
+
+// remove deletes messages and says how many are gone.
+func (q *Queue) remove(ctx context.Context, name string, batch []received) (gone int) {
+	for len(batch) > 0 {
+		n := min(len(batch), perCall)
+		entries := make([]types.DeleteMessageBatchRequestEntry, n)
+		for i, r := range batch[:n] {
+			entries[i] = types.DeleteMessageBatchRequestEntry{Id: aws.String(strconv.Itoa(i)), ReceiptHandle: aws.String(r.receipt)}
+		}
+		if url, err := q.url(ctx, name); err == nil {
+			if out, err := q.opt.Client.DeleteMessageBatch(ctx, &api.DeleteMessageBatchInput{QueueUrl: &url, Entries: entries}); err == nil {
+				gone += len(out.Successful)
+			}
+		}
+		batch = batch[n:]
+	}
+	return gone
+}
+
+// release lets others have messages at once.
+func (q *Queue) release(ctx context.Context, name string, batch []received) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), settling)
+	defer cancel()
+	q.hide(ctx, name, batch, make([]int32, len(batch)))
+}
+
+// hide lets messages come again after some seconds.
+func (q *Queue) hide(ctx context.Context, name string, batch []received, waits []int32) {
+	for len(batch) > 0 {
+		n := min(len(batch), perCall)
+		entries := make([]types.ChangeMessageVisibilityBatchRequestEntry, n)
+		for i, r := range batch[:n] {
+			entries[i] = types.ChangeMessageVisibilityBatchRequestEntry{Id: aws.String(strconv.Itoa(i)), ReceiptHandle: aws.String(r.receipt), VisibilityTimeout: waits[i]}
+		}
+		if url, err := q.url(ctx, name); err == nil {
+			_, _ = q.opt.Client.ChangeMessageVisibilityBatch(ctx, &api.ChangeMessageVisibilityBatchInput{QueueUrl: &url, Entries: entries})
+		}
+		batch, waits = batch[n:], waits[n:]
+	}
+}
