@@ -25,7 +25,7 @@ var connectors = map[string]Connector{
 			return nil
 		},
 	},
-	"hubspot": {CRM: true, Settings: []Setting{{Name: "pipeline", Type: "text"}}, Secrets: []Setting{{Name: "token", Required: true}}},
+	"hubspot": {CRM: true, Settings: []Setting{{Name: "pipeline", Type: "text"}, {Name: "stage", Type: "text"}}, Secrets: []Setting{{Name: "token", Required: true}}},
 }
 
 const good = `version: 1
@@ -45,7 +45,7 @@ crms:
     kind: hubspot
     mode: observe
     modes: {tickets/nordlicht: write}
-    settings: {pipeline: "0"}
+    settings: {pipeline: "0", stage: "1"}
     secrets: {token: aws:/rapport/hubspot}
 mapping:
   - crm: sales
@@ -104,7 +104,7 @@ func TestOverlay(t *testing.T) {
 		t.Fatal(err)
 	}
 	a, _ := doc.CRM("sales")
-	if a.Mode != "write" || a.Modes["tickets/nordlicht"] != "write" || a.Settings["pipeline"] != "7" || a.Secrets["token"] != "env:SANDBOX" || a.Kind != "hubspot" {
+	if a.Mode != "write" || a.Modes["tickets/nordlicht"] != "write" || a.Settings["pipeline"] != "7" || a.Settings["stage"] != "1" || a.Secrets["token"] != "env:SANDBOX" || a.Kind != "hubspot" {
 		t.Errorf("sales = %+v", a)
 	}
 	if h, _ := doc.Hook("monitor"); h.Secrets["secret"] != "env:MONITOR_TEST" || h.Settings["header"] != "X-Signature" {
@@ -134,12 +134,23 @@ func TestHashIsOfTheContent(t *testing.T) {
 	if a.Hash != b.Hash || len(a.Hash) != 16 {
 		t.Errorf("%q and %q", a.Hash, b.Hash)
 	}
-	c, err := Load([]byte(strings.Replace(good, "8h", "9h", 1)), Options{})
+	for _, change := range []string{"8h|9h", "30m|31m", "conversation.subject|conversation.id", "shared: true|shared: false", "aws:/rapport/hubspot|aws:/rapport/other",
+		"8760h|760h", "720h|700h", "reach: 30, resonance: 25|reach: 25, resonance: 30", "severity > 2|severity > 1", "consent|contract", "item.text|item.body", "every: 2m|every: 3m"} {
+		old, now, _ := strings.Cut(change, "|")
+		c, err := Load([]byte(strings.Replace(good, old, now, 1)), Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if a.Hash == c.Hash {
+			t.Errorf("%s does not change the hash", change)
+		}
+	}
+	c, err := Load([]byte(strings.Replace(good, "https://sandbox.example", "https://other.example", 1)), Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if a.Hash == c.Hash {
-		t.Error("a changed document has the same hash")
+	if a.Hash != c.Hash {
+		t.Error("what another environment says changes the hash")
 	}
 }
 

@@ -317,6 +317,7 @@ func TestLinks(t *testing.T) {
 		want   []crm.Link
 	}{
 		{"a case", func(*decide.Env) {}, []crm.Link{{Object: "cases", Key: "rapport:conversation:c1"}}},
+		{"no conversation", func(e *decide.Env) { e.Conversation = flow.Conversation{Case: true} }, nil},
 		{"no case", func(e *decide.Env) { e.Conversation.Case = false }, nil},
 		{"an accepted person", func(e *decide.Env) { e.Conversation.Case, e.Person.Accepted = false, map[string]bool{"sales": true} },
 			[]crm.Link{{Object: "people", Key: "rapport:person:p1"}}},
