@@ -5,7 +5,31 @@ package decide
 import (
 	"time"
 
+	"rapport/shared/decide/identity"
+	"rapport/shared/decide/personal"
+	"rapport/shared/decide/score"
+	"rapport/shared/decide/text"
 	"rapport/shared/flow"
+)
+
+// Model is the version of everything that decides without the configuration's help. It goes into Inputs, so that a replay
+// knows what it compares.
+const Model = "rapport-1/" + text.Model + "/" + identity.Version + "/" + score.Version
+
+// What the parts of a decision are made of; they live with the step that makes them.
+type (
+	Seen      = score.Seen
+	Candidate = identity.Candidate
+	Key       = identity.Key
+	Entity    = personal.Entity
+)
+
+// The outcomes of a decision. Merged is the pipeline's to say: of what it received before.
+const (
+	Mention    = "mention"
+	Filtered   = "filtered"
+	Suppressed = "suppressed"
+	Merged     = "merged"
 )
 
 // Inputs is everything a decision may look at.
@@ -21,26 +45,14 @@ type Inputs struct {
 	Person       *flow.Person       `json:"person,omitempty" expr:"person"`             // nil = a stranger
 	Candidates   []Candidate        `json:"candidates,omitempty" expr:"candidates"`     // found by strong keys
 	Conversation *flow.Conversation `json:"conversation,omitempty" expr:"conversation"` // the present one of this author in this place
+	Before       *flow.Mention      `json:"before,omitempty" expr:"before"`             // the mention as it was last decided; nil = new to us
 	Objected     bool               `json:"objected,omitempty" expr:"objected"`         // tombstone: nothing may be stored
-	MayMatch     string             `json:"may_match,omitempty" expr:"may_match"`       // the network's rule profile
+	Consented    []string           `json:"consented,omitempty" expr:"consented"`       // purposes this author consented to
+	MayMatch     string             `json:"may_match,omitempty" expr:"may_match"`       // the network's rule profile: yes, optin; anything else = no
 	MayScore     bool               `json:"may_score,omitempty" expr:"may_score"`
-	Unknown      []string           `json:"unknown,omitempty" expr:"unknown"` // what could not be gathered, by name
-}
-
-// Seen is what is remembered of an author between mentions. Reactions decay with the score's half-life.
-type Seen struct {
-	Mentions  int       `json:"mentions,omitempty" expr:"mentions"`
-	Reactions float64   `json:"reactions,omitempty" expr:"reactions"` // decayed sum of likes, shares and comments received
-	Relevant  float64   `json:"relevant,omitempty" expr:"relevant"`   // decayed count of mentions on the brand's topics
-	Last      time.Time `json:"last,omitzero" expr:"last"`
-}
-
-// Candidate is a person that a strong key led to.
-type Candidate struct {
-	Person   string `json:"person" expr:"person"`
-	Key      string `json:"key" expr:"key"`           // email, phone, author, customer_number
-	Evidence string `json:"evidence" expr:"evidence"` // in plain words, without the value
-	Class    string `json:"class" expr:"class"`       // A, B, C
+	NoReply      bool               `json:"no_reply,omitempty" expr:"no_reply"` // nobody can be answered there: a feed
+	Crisis       bool               `json:"crisis,omitempty" expr:"crisis"`     // the brand is in crisis mode
+	Unknown      []string           `json:"unknown,omitempty" expr:"unknown"`   // what could not be gathered, by name
 }
 
 // Decision is what becomes of an event.
@@ -79,12 +91,6 @@ type Decision struct {
 
 	Conversation *flow.Conversation `json:"conversation,omitempty" expr:"conversation"` // its next state, nil = none touched
 	Receipts     []Receipt          `json:"receipts,omitempty" expr:"receipts"`
-}
-
-// Entity is a value found in a text.
-type Entity struct {
-	Kind  string `json:"kind" expr:"kind"` // email, phone, order_number, customer_number, iban, address, name
-	Value string `json:"value" expr:"value"`
 }
 
 // Receipt is the reason of one decision, in plain words.

@@ -26,7 +26,7 @@ type Seen struct {
 	Mentions  int       `json:"mentions,omitempty" expr:"mentions"`
 	Reactions float64   `json:"reactions,omitempty" expr:"reactions"` // decayed sum of likes, shares and comments received
 	Relevant  float64   `json:"relevant,omitempty" expr:"relevant"`   // decayed count of mentions on the brand's topics
-	Last      time.Time `json:"last,omitzero" expr:"last"`         // the moment to which the sums have decayed
+	Last      time.Time `json:"last,omitzero" expr:"last"`            // the moment to which the sums have decayed
 }
 
 // Scorer computes scores by one configuration. It is immutable and safe for concurrent use.

@@ -25,6 +25,7 @@ func judge(in Input, t *tokens, e *evidence) Result {
 	r.Polarity, r.Sentiment = e.attitude(&r)
 	r.Severity = e.severity(&r)
 	r.Department = e.department(in, &r)
+	r.Grief = e.sum[hGrief] > 0
 	return r
 }
 

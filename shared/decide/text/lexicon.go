@@ -28,6 +28,7 @@ const (
 	hIdea
 	hQuestion
 	hPraise
+	hGrief
 	heads
 )
 
@@ -64,6 +65,8 @@ func head(name string) int {
 		return hQuestion
 	case "praise":
 		return hPraise
+	case "grief":
+		return hGrief
 	}
 	return -1
 }

@@ -31,6 +31,7 @@ type Result struct {
 	Department string
 	Confidence float64  // of complaint or not, 0–1
 	Sure       float64  // how likely a complaint it is, 0–1
+	Grief      bool     // speaks of a death
 	Words      []string // what decided, the strongest first, with sign: "-kaputt"
 }
 

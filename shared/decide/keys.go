@@ -1,0 +1,65 @@
+package decide
+
+import (
+	"rapport/shared/config"
+	"rapport/shared/decide/identity"
+	"rapport/shared/decide/personal"
+	"rapport/shared/flow"
+)
+
+// Keys gives the exact strong keys of a mention by which a person may be looked up, normalised and not hashed: the author
+// id always; e-mail, phone and customer number, class A where they were sent in a private message, else B; domains that
+// link back, B. What the brand itself said has none.
+func Keys(m flow.Mention, b config.Brand) []Key {
+	finder, err := personal.New(b.Region, b.Numbers)
+	if err != nil {
+		finder, _ = personal.New(b.Region, nil) // New refuses such a brand
+	}
+	return keys(m, finder)
+}
+
+// Keys is the function of that name for a mention's brand, quicker: the patterns are compiled already.
+func (d *Decider) Keys(m flow.Mention) []Key { return keys(m, d.brand(m.Brand).finder) }
+
+func keys(m flow.Mention, finder *personal.Finder) []Key {
+	if m.Direction == flow.Out || m.Author.ID == "" {
+		return nil
+	}
+	out := []Key{{Kind: identity.KeyAuthor, Value: m.Author.ID, Class: "A", Evidence: "the account itself was linked before"}}
+	add := func(kind, value, class, evidence string) {
+		for i := range out {
+			if out[i].Kind == kind && out[i].Value == value {
+				return // the first is the stronger
+			}
+		}
+		out = append(out, Key{Kind: kind, Value: value, Class: class, Evidence: evidence})
+	}
+	class, how := "B", " claimed in public"
+	if private(m) {
+		class, how = "A", " sent in a private message"
+	}
+	for _, e := range finder.Find(m.Text) {
+		switch e.Kind {
+		case personal.Email:
+			add(identity.KeyEmail, e.Value, class, "e-mail address" + how)
+		case personal.Phone:
+			add(identity.KeyPhone, e.Value, class, "phone number" + how)
+		case personal.Customer:
+			add(identity.KeyCustomer, identity.Number(e.Value), class, "customer number" + how)
+		}
+	}
+	for _, e := range finder.Find(m.Author.Bio) {
+		switch e.Kind {
+		case personal.Email:
+			add(identity.KeyEmail, e.Value, "B", "e-mail address claimed in the bio")
+		case personal.Phone:
+			add(identity.KeyPhone, e.Value, "B", "phone number claimed in the bio")
+		}
+	}
+	for _, domain := range identity.Domains(m.Author.Proven) {
+		add(identity.KeyDomain, domain, "B", "own domain that links back to the account")
+	}
+	return out
+}
+
+func private(m flow.Mention) bool { return m.Private || m.Kind == flow.Message }

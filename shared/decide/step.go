@@ -1,0 +1,256 @@
+package decide
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"rapport/shared/decide/action"
+	"rapport/shared/decide/identity"
+	"rapport/shared/decide/personal"
+	"rapport/shared/decide/route"
+	"rapport/shared/decide/text"
+	"rapport/shared/flow"
+)
+
+// growth is how many reactions make a complaint one that grows.
+const growth = 100
+
+// tongue tells the language.
+func (w *draft) tongue() {
+	lang, sure := w.language.Detect(w.m.Text, w.m.Lang)
+	w.Lang = lang
+	switch {
+	case lang == "und":
+		w.say("language", "cannot be told")
+	default:
+		w.say("language", "%s (%.2f)", lang, sure)
+	}
+}
+
+// read tells what the text means for the brand.
+func (w *draft) read() {
+	r := w.reader.Read(text.Input{Text: w.m.Text, Lang: w.Lang, Kind: string(w.m.Kind), News: w.feed(), Rating: w.m.Rating})
+	w.spoke = r
+	w.Sentiment, w.Polarity, w.Complaint, w.Severity = r.Sentiment, hundredth(r.Polarity), r.Complaint, r.Severity
+	w.Intents, w.Confidence, w.Words, w.Department = r.Intents, hundredth(r.Confidence), r.Words, r.Department
+	w.say("sentiment", "%s (%.2f)", r.Sentiment, r.Polarity)
+	no := "no "
+	if r.Complaint {
+		no = ""
+	}
+	w.say("complaint", "%scomplaint, %.2f likely%s, severity %d", no, r.Sure, quoted(r.Words), r.Severity)
+	w.say("intent", "%s", strings.Join(r.Intents, ", "))
+}
+
+func hundredth(x float64) float64 {
+	n := int(x*100 + 0.5)
+	if x < 0 {
+		n = int(x*100 - 0.5)
+	}
+	return float64(n) / 100
+}
+
+func quoted(words []string) string {
+	if len(words) == 0 {
+		return ""
+	}
+	var b strings.Builder
+	for i, w := range words {
+		if i == 0 {
+			b.WriteString(": ")
+		} else {
+			b.WriteString(", ")
+		}
+		b.WriteString("«" + w[1:] + "»")
+	}
+	return b.String()
+}
+
+// personal finds personal data. Values are kept of private messages only; public texts are redacted.
+func (w *draft) personal() {
+	found := w.brand.finder.Find(w.m.Text)
+	if len(found) == 0 {
+		return
+	}
+	w.PII = personal.Kinds(found)
+	if private(*w.m) {
+		w.Found = found
+		w.say("personal data", "%s, in a private message", strings.Join(w.PII, ", "))
+		return
+	}
+	if safe := personal.Redact(w.m.Text, found); safe != w.m.Text {
+		w.Safe = safe
+	}
+	w.say("personal data", "%s, in public", strings.Join(w.PII, ", "))
+	w.Words = slices.DeleteFunc(w.Words, func(word string) bool { return strings.ContainsAny(word, "@0123456789") && w.Safe != "" })
+}
+
+// identify says who the author is, as far as that may be asked.
+func (w *draft) identify() {
+	if by, ok := identity.Impostor(w.author, w.brand.names, w.brand.Official); ok {
+		w.Impostor = true
+		w.say("identity", "goes by the name of “%s” without being one of its accounts", by)
+	}
+	ok, why := w.serves("matching")
+	switch may := w.in.MayMatch; {
+	case !ok:
+	case may == "optin" && !slices.Contains(w.in.Consented, "matching"):
+		ok, why = false, "the network allows it only with consent"
+	case may != "yes" && may != "optin":
+		ok, why = false, "the network's rules do not allow it"
+	}
+	if !ok {
+		w.say("identity", "not matched: %s", why)
+		return
+	}
+	known := ""
+	if w.in.Person != nil {
+		known = w.in.Person.ID
+	}
+	c := identity.Resolve(known, w.in.Candidates)
+	w.Person, w.Suggest = c.Person, c.Suggest
+	if known != "" {
+		w.person = w.in.Person
+	}
+	if c.Link != nil {
+		w.Link = &flow.Link{To: w.m.Author.ID, Evidence: c.Link.Evidence, Class: c.Link.Class, By: identity.Version, At: w.in.Now}
+	}
+	w.say("identity", "%s", c.Reason)
+}
+
+// score computes the Social Customer Score, as far as that may be done.
+func (w *draft) score() {
+	ok, why := w.serves("scoring")
+	switch {
+	case w.scorer.Off():
+		ok, why = false, "switched off"
+	case ok && !w.in.MayScore:
+		ok, why = false, "the network's rules do not allow it"
+	case ok && w.author.ID == "":
+		ok, why = false, "the author is not known"
+	}
+	if !ok {
+		w.say("score", "none: %s", why)
+		return
+	}
+	w.Seen = w.scorer.Add(w.in.Seen, w.in.Now, w.gained(), w.onTopic(), w.in.Before == nil && w.in.Event.Verb == flow.New)
+	w.Score = w.scorer.Compute(w.m.Network, w.author, w.Seen, w.in.Now)
+	w.env.Score, w.env.Decision.Score = w.Score.Total, w.Score
+	w.say("score", "%d of 100, confidence %d %%", w.Score.Total, w.Score.Confidence)
+}
+
+// gained is how many reactions are new. Of an edit or reaction to something not known before nothing counts, for it may
+// have counted already.
+func (w *draft) gained() int {
+	n := reactions(w.m)
+	switch {
+	case w.in.Before != nil:
+		return max(n-reactions(w.in.Before), 0)
+	case w.in.Event.Verb == flow.New:
+		return n
+	}
+	return 0
+}
+
+func reactions(m *flow.Mention) int { return m.Likes + m.Shares + m.Comments }
+
+// onTopic tells whether the mention is about the brand's topics, or about the brand where no topics are set.
+func (w *draft) onTopic() bool {
+	topics := w.topics
+	if len(topics) == 0 {
+		topics = w.brand.terms
+	}
+	low := strings.ToLower(w.m.Text)
+	for _, t := range topics {
+		if strings.Contains(low, t) || slices.ContainsFunc(w.m.Tags, func(tag string) bool { return strings.EqualFold(tag, t) }) {
+			return true
+		}
+	}
+	return false
+}
+
+// protected tells whether the author's trouble raises an alert.
+func (w *draft) protected() bool {
+	return slices.Contains(w.brand.Protected, w.m.Author.ID) || w.person != nil && w.person.Protected
+}
+
+// route finds department and priority: by the first rule that holds, else by the text.
+func (w *draft) route() {
+	var why string
+	w.Priority, why = route.Priority(route.Case{Intents: w.Intents, Complaint: w.Complaint, Severity: w.Severity, Score: w.Score.Total,
+		Protected: w.protected(), Impostor: w.Impostor})
+	w.Route = "text"
+	if w.Impostor {
+		w.Department = "marketing"
+	}
+	w.env.Department, w.env.Priority = w.Department, w.Priority
+	if r := first(w.routes, w.m.Brand, w.env, &w.Receipts); r != nil {
+		w.Route, w.Department = r.name, r.value
+		if r.urgency != "" {
+			w.Priority, why = r.urgency, "set by the rule"
+		}
+	}
+	w.env.Department, w.env.Priority = w.Department, w.Priority
+	w.env.Decision.Department, w.env.Decision.Priority, w.env.Decision.Route = w.Department, w.Priority, w.Route
+	by := "by what the text says"
+	if w.Route != "text" {
+		by = "by rule “" + w.Route + "”"
+	}
+	w.say("route", "%s, %s; priority %s: %s", w.Department, by, w.Priority, why)
+}
+
+func (w *draft) feed() bool { return w.in.NoReply || w.m.Network == "rss" }
+
+// act proposes what to do next.
+func (w *draft) act() {
+	s := action.Situation{
+		Intents: w.Intents, Complaint: w.Complaint, Severity: w.Severity, PII: w.PII, Private: private(*w.m), Feed: w.feed(),
+		Closed: !w.m.ReplyUntil.IsZero() && !w.in.Now.Before(w.m.ReplyUntil), Crisis: w.in.Crisis, Impostor: w.Impostor, Known: w.Person != "", Grief: w.spoke.Grief,
+	}
+	if c := w.in.Conversation; c != nil && c.Status == flow.Answered && c.AnsweredAt.After(w.m.Created) {
+		s.Answered = true
+	}
+	want, name := "", ""
+	if r := first(w.actions, w.m.Brand, w.env, &w.Receipts); r != nil {
+		want, name = r.value, r.name
+	}
+	c := action.Choose(s, want, name)
+	w.Action, w.Why, w.RunnerUp, w.Forbidden = c.Action, c.Why, c.RunnerUp, c.Forbidden
+	w.env.Action = c.Action
+	w.say("action", "%s: %s", c.Action, c.Why)
+}
+
+// alarm tells what people must hear of at once. The past alarms nobody.
+func (w *draft) alarm() {
+	if w.history() {
+		return
+	}
+	opened := w.Conversation != nil && w.Conversation.Case && (w.in.Conversation == nil || !w.in.Conversation.Case || w.in.Conversation.ID != w.Conversation.ID)
+	w.Urgent = route.Rank(w.Priority) >= route.Rank(route.High) || opened
+	fresh := w.in.Event.Verb != flow.Reaction
+	switch trouble := w.Complaint || w.Severity > 0; {
+	case fresh && trouble && w.protected():
+		w.Alert = fmt.Sprintf("protected customer in trouble: severity %d", w.Severity)
+	case fresh && w.Severity >= 3:
+		w.Alert = "severity 3: danger, fraud or a grave accusation"
+	case fresh && w.Impostor:
+		w.Alert = "somebody acts under the brand's name"
+	case w.Complaint && w.grows():
+		w.Alert = fmt.Sprintf("growing complaint: %d reactions", reactions(w.m))
+	default:
+		return
+	}
+	w.say("alert", "%s", w.Alert)
+}
+
+// grows tells whether a mention has just passed the mark; with an event per like there is still one alert.
+func (w *draft) grows() bool {
+	if reactions(w.m) < growth {
+		return false
+	}
+	if w.in.Before == nil {
+		return w.in.Event.Verb == flow.New
+	}
+	return reactions(w.in.Before) < growth
+}
