@@ -39,7 +39,7 @@ func watched(object string, more []string) []string {
 	case "contacts":
 		names = []string{"email", "phone", "mobilephone", "hubspot_owner_id", "lifecyclestage", "rapport_objected", "rapport_accepted"}
 	case "tickets":
-		names = []string{propStage, "hubspot_owner_id", "hs_ticket_priority", "rapport_reply", "rapport_reply_state", "rapport_reply_private", "rapport_accepted"}
+		names = []string{propStage, "hubspot_owner_id", "hs_ticket_priority", "rapport_reply", "rapport_reply_state", "rapport_reply_visibility", "rapport_accepted"}
 	default:
 		names = []string{"hubspot_owner_id"}
 	}
@@ -269,7 +269,7 @@ func parsePoll(raw network.Raw) ([]flow.Change, error) {
 
 // whole completes an answer: text and state are one thing, though they may be filled at different times.
 func whole(settings map[string]any, ch *flow.Change, history map[string][]past) {
-	names := []string{"rapport_reply", "rapport_reply_state", "rapport_reply_private"}
+	names := []string{"rapport_reply", "rapport_reply_state", "rapport_reply_visibility"}
 	if !slices.ContainsFunc(names, func(n string) bool { _, ok := ch.Fields[fieldOf(n)]; return ok }) {
 		return
 	}
@@ -399,7 +399,7 @@ func fieldOf(property string) string {
 		return crm.FieldReply
 	case "rapport_reply_state":
 		return crm.FieldReplyState
-	case "rapport_reply_private":
+	case "rapport_reply_visibility":
 		return crm.FieldReplyPrivate
 	case "rapport_accepted":
 		return crm.FieldAccepted
@@ -409,7 +409,8 @@ func fieldOf(property string) string {
 	return property
 }
 
-// named puts a value under its word. A stage becomes a status; a mobile number does not hide the phone.
+// named puts a value under its word. A stage becomes a status, a visibility a flag; a mobile
+// number does not hide the phone.
 func named(settings map[string]any, fields map[string]any, property, value string) {
 	name := fieldOf(property)
 	switch {
@@ -418,7 +419,10 @@ func named(settings map[string]any, fields map[string]any, property, value strin
 		value = string(statusOf(settings, value))
 	case property == "mobilephone" && fields[name] != nil && fields[name] != "":
 		return
-	case (name == crm.FieldReplyPrivate || name == crm.FieldAccepted) && value != "":
+	case name == crm.FieldReplyPrivate:
+		fields[name] = value == "private"
+		return
+	case name == crm.FieldAccepted:
 		fields[name] = value == "true"
 		return
 	}
