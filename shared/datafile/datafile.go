@@ -13,6 +13,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"sync"
@@ -69,11 +70,12 @@ type File struct {
 	copier  *sqlite.Conn // of the copier's goroutine alone
 	readers chan *reader // a slot each; the connection in it is opened when first used
 
-	mu     sync.Mutex
-	wake   sync.Cond
-	urgent line
-	normal line
-	closed bool
+	mu       sync.Mutex
+	wake     sync.Cond
+	urgent   line
+	normal   line
+	closed   bool
+	attached []io.Closer
 
 	copying chan struct{} // asks the copier to look at the log; closed when the writer has ended
 	copied  atomic.Bool   // the copier has done its part: the writer does the rest
@@ -190,6 +192,13 @@ func (f *File) open(flags sqlite.OpenFlags, cache int, pragmas ...string) (*sqli
 // Path gives the file's absolute path; drivers may keep small files of their own beside it, led by it and a dash.
 func (f *File) Path() string { return f.path }
 
+// Attach hands over a file of a driver's own: it is closed after the data file.
+func (f *File) Attach(c io.Closer) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.attached = append(f.attached, c)
+}
+
 // ReadOnly tells whether the file was opened beside its writer.
 func (f *File) ReadOnly() bool { return f.options.ReadOnly }
 
@@ -296,6 +305,9 @@ func (f *File) closeAll() error {
 		if c != nil {
 			err = errors.Join(err, c.Close())
 		}
+	}
+	for _, c := range f.attached {
+		err = errors.Join(err, c.Close())
 	}
 	if f.lock != nil {
 		err = errors.Join(err, f.lock.Close())
