@@ -372,6 +372,12 @@ func consumeEnds(ctx context.Context, b bench) error {
 		return errors.New("nothing was handed out")
 	}
 	stop()
+	select {
+	case err := <-ended:
+		close(release)
+		return errors.Join(err, errors.New("consume ended while its handler was at work"))
+	case <-time.After(b.retry):
+	}
 	close(release)
 	if err := <-ended; err != nil {
 		return err

@@ -40,6 +40,8 @@ type Harness struct {
 	Parallel bool
 	// Skip declares checks that a driver cannot meet: name → reason. The reason is logged.
 	Skip map[string]string
+	// Only names the one check to run; "" = all.
+	Only string
 	// Patience bounds one check; 0 = 20 s. A right driver never waits for it, a broken one does.
 	Patience time.Duration
 }
@@ -58,7 +60,7 @@ func Run(t *testing.T, h Harness) {
 			t.Errorf("the harness skips %q, which is no check of the suite", name)
 		}
 	}
-	for _, c := range checks {
+	for _, c := range h.checks() {
 		t.Run(c.name, func(t *testing.T) {
 			if reason, ok := h.Skip[c.name]; ok {
 				t.Logf("skipped by declaration: %s", reason)
@@ -78,7 +80,7 @@ func Run(t *testing.T, h Harness) {
 func Failures(t testing.TB, h Harness) []Failure {
 	t.Helper()
 	var failed []Failure
-	for _, c := range checks {
+	for _, c := range h.checks() {
 		if _, ok := h.Skip[c.name]; ok {
 			continue
 		}
@@ -87,6 +89,13 @@ func Failures(t testing.TB, h Harness) []Failure {
 		}
 	}
 	return failed
+}
+
+func (h Harness) checks() []check {
+	if h.Only == "" {
+		return checks
+	}
+	return slices.DeleteFunc(slices.Clone(checks), func(c check) bool { return c.name != h.Only })
 }
 
 func (h Harness) run(t testing.TB, c check) error {
