@@ -14,8 +14,9 @@ import (
 // layers from the bottom up; a package may import only packages of lower rows. Within a row nothing knows its neighbour.
 var layers = [][]string{
 	{"flow", "fault", "topology"},
-	{"config", "rest", "webhook", "telemetry", "expression", "datafile", "emulator"},
+	{"config", "rest", "webhook", "expression", "datafile", "emulator"},
 	{"network", "store", "queue", "archive", "secret"},
+	{"telemetry"},
 	{"crm"},
 	{"network/networktest", "crm/crmtest", "store/storetest", "queue/queuetest", "archive/archivetest", "secret/secrettest"},
 	{"network/*", "crm/*", "store/*", "queue/*", "archive/*", "secret/*"},

@@ -8,6 +8,7 @@ package network
 
 import (
 	"context"
+	"net/http"
 	"time"
 	"unicode/utf16"
 	"unicode/utf8"
@@ -248,4 +249,10 @@ func Length(text, unit string) int {
 		return n
 	}
 	return uniseg.GraphemeClusterCount(text)
+}
+
+// Signer signs a body as the vendor would, for tests and `rapport send`: it is a receiver's other half.
+type Signer interface {
+	// Sign gives the headers of a call to address, with the hook's current secret.
+	Sign(h Hook, address string, body []byte, at time.Time) (http.Header, error)
 }

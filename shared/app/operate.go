@@ -1,0 +1,171 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"rapport/shared/config"
+	"rapport/shared/crm"
+	"rapport/shared/fault"
+	"rapport/shared/network"
+	"rapport/shared/rest"
+)
+
+// Doctor examines one account: what the connector finds at the vendor, and what Rapport itself knows.
+func (a *App) Doctor(ctx context.Context, account string) ([]network.Finding, error) {
+	plan, err := a.Plan(ctx, "")
+	if err != nil {
+		return nil, err
+	}
+	conf, isNetwork := plan.Doc.Network(account)
+	if !isNetwork {
+		if conf, isNetwork = plan.Doc.CRM(account); !isNetwork {
+			return nil, fault.New(fault.NotFound, "there is no account %q in the configuration", account)
+		}
+	}
+	conn, err := a.Connect(ctx, account)
+	if err != nil {
+		return []network.Finding{{What: "credentials", Say: err.Error(), Mend: "set the secret the configuration names, or run `rapport connect " + account + "`"}}, nil
+	}
+	var out []network.Finding
+	if p, ok := a.Connector(conf.Kind).(network.Prober); ok {
+		found, err := p.Probe(ctx, conn)
+		if err != nil {
+			out = append(out, network.Finding{What: "reachable", Say: err.Error(), Mend: "check address and network, then try again"})
+		}
+		out = append(out, found...)
+	} else {
+		out = append(out, network.Finding{What: "configuration", OK: true, Say: "complete; this kind cannot be probed without sending something"})
+	}
+	closure, closed, err := a.Closed(ctx, account)
+	switch {
+	case err != nil:
+		return out, err
+	case closed:
+		out = append(out, network.Finding{What: "deliveries", Say: fmt.Sprintf("closed since %s: %s", closure.Since.Format(time.RFC3339), closure.Reason),
+			Mend: "waiting messages are parked and fed back by themselves once the account answers"})
+	}
+	state, err := a.AccountState(ctx, account)
+	if err == nil && state.Problem != "" {
+		out = append(out, network.Finding{What: "polls", Say: state.Problem, Mend: "the next try is at " + state.Next.Format(time.RFC3339)})
+	}
+	if _, ok := plan.Doc.CRM(account); ok {
+		found, ferr := a.fieldsPresent(ctx, account, conn)
+		if ferr != nil {
+			return out, ferr
+		}
+		out = append(out, found...)
+	}
+	return out, err
+}
+
+// fieldsPresent tells whether setup has still something to do.
+func (a *App) fieldsPresent(ctx context.Context, account string, conn rest.Account) ([]network.Finding, error) {
+	steps, err := a.SetupPlan(ctx, account)
+	if fault.Is(err, fault.NotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return []network.Finding{{What: "fields", Say: err.Error(), Mend: "the token needs the right to read the CRM's fields"}}, nil
+	}
+	missing := 0
+	for _, s := range steps {
+		if !s.Done {
+			missing++
+		}
+	}
+	if missing > 0 {
+		return []network.Finding{{What: "fields", Say: fmt.Sprintf("%d of %d fields and objects are missing", missing, len(steps)),
+			Mend: "run `rapport setup " + account + " --plan`, then --apply"}}, nil
+	}
+	return []network.Finding{{What: "fields", OK: true, Say: fmt.Sprintf("all %d fields and objects are there", len(steps))}}, nil
+}
+
+// installer finds what makes our fields in a CRM account. NotFound: that CRM takes them as they come.
+func (a *App) installer(ctx context.Context, account string) (crm.Installer, []crm.Object, error) {
+	plan, err := a.Plan(ctx, "")
+	if err != nil {
+		return nil, nil, err
+	}
+	conf, ok := plan.Doc.CRM(account)
+	i, can := a.CRMs[conf.Kind].(crm.Installer)
+	if !ok || !can {
+		return nil, nil, fault.New(fault.NotFound, "CRM account %q needs no setup", account)
+	}
+	return i, plan.Mapping.Objects(account), nil
+}
+
+// SetupPlan tells which of our fields and objects a CRM account lacks.
+func (a *App) SetupPlan(ctx context.Context, account string) ([]crm.Step, error) {
+	i, need, err := a.installer(ctx, account)
+	if err != nil {
+		return nil, err
+	}
+	conn, err := a.Connect(ctx, account)
+	if err != nil {
+		return nil, err
+	}
+	return i.Plan(ctx, conn, need)
+}
+
+// SetupApply makes them.
+func (a *App) SetupApply(ctx context.Context, account string) ([]crm.Step, error) {
+	i, need, err := a.installer(ctx, account)
+	if err != nil {
+		return nil, err
+	}
+	conn, err := a.Connect(ctx, account)
+	if err != nil {
+		return nil, err
+	}
+	return i.Apply(ctx, conn, need)
+}
+
+// SetupExport gives them as files for an administrator's own pipeline: path → content.
+func (a *App) SetupExport(ctx context.Context, account string) (map[string][]byte, error) {
+	i, need, err := a.installer(ctx, account)
+	if err != nil {
+		return nil, err
+	}
+	return i.Export(rest.Account{Name: account}, need)
+}
+
+// Connector gives the network or CRM of a kind, nil if there is none.
+func (a *App) Connector(kind string) any {
+	if n, ok := a.Networks[kind]; ok {
+		return n
+	}
+	if c, ok := a.CRMs[kind]; ok {
+		return c
+	}
+	return nil
+}
+
+// Authorizer gives an account, ready to call, and what logs in at its vendor. NotFound: it needs no log-in.
+func (a *App) Authorizer(ctx context.Context, account string) (rest.Account, network.Authorizer, error) {
+	conn, err := a.Connect(ctx, account)
+	if err != nil {
+		return conn, nil, err
+	}
+	auth, ok := a.Connector(conn.Kind).(network.Authorizer)
+	if !ok {
+		return conn, nil, fault.New(fault.NotFound, "%s has no log-in of its own", conn.Kind)
+	}
+	return conn, auth, nil
+}
+
+// SecretRef gives the reference under which an account keeps a secret: the configured one, or one made of its name.
+func (a *App) SecretRef(ctx context.Context, account, name string) string {
+	if plan, err := a.Plan(ctx, ""); err == nil {
+		for _, list := range [][]config.Account{plan.Doc.Networks, plan.Doc.CRMs} {
+			for _, c := range list {
+				if c.Name == account && c.Secrets[name] != "" {
+					return c.Secrets[name]
+				}
+			}
+		}
+	}
+	return "env:" + strings.ToUpper(strings.ReplaceAll(account+"_"+name, "-", "_"))
+}

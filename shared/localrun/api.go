@@ -1,0 +1,213 @@
+package localrun
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"crypto/subtle"
+	"encoding/json"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"time"
+
+	"rapport/shared/fault"
+	"rapport/shared/pipeline"
+	"rapport/shared/queue"
+)
+
+// api is the local API: writing commands of the command line go through it while the process runs. It listens on the
+// loopback interface only; a file beside the data file, readable by its owner alone, tells address and token.
+type api struct {
+	Addr  string `json:"addr"`
+	Token string `json:"token"`
+	path  string
+}
+
+func (a *api) remove() error {
+	err := os.Remove(a.path)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	return err
+}
+
+// openAPI starts the local API.
+func (h *Home) openAPI() error {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return fault.New(fault.Invalid, "cannot listen for the local API: %w", err)
+	}
+	h.api = &api{Addr: ln.Addr().String(), Token: rand.Text(), path: h.options.Data + ".api"}
+	text, err := json.Marshal(h.api)
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(h.api.path, text, 0o600); err != nil {
+		return err
+	}
+	h.serve(ln, h.guarded(h.routes()))
+	return nil
+}
+
+// guarded lets only who read the file in: right token, loopback host, no browser page.
+func (h *Home) guarded(next http.Handler) http.Handler {
+	want := []byte("Bearer " + h.api.Token)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if subtle.ConstantTimeCompare([]byte(r.Header.Get("Authorization")), want) != 1 || r.Host != h.api.Addr {
+			http.Error(w, "refused", http.StatusForbidden)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// Command is a writing command and its answer in JSON.
+type command func(ctx context.Context, in json.RawMessage) (any, error)
+
+func (h *Home) routes() http.Handler {
+	mux := http.NewServeMux()
+	for name, do := range h.commands() {
+		mux.HandleFunc("POST /"+name, func(w http.ResponseWriter, r *http.Request) {
+			in, err := io.ReadAll(http.MaxBytesReader(w, r.Body, 4<<20))
+			var out any
+			if err == nil {
+				out, err = do(r.Context(), in)
+			}
+			answer(w, out, err)
+		})
+	}
+	return mux
+}
+
+func answer(w http.ResponseWriter, out any, err error) {
+	w.Header().Set("Content-Type", "application/json")
+	if err != nil {
+		w.WriteHeader(http.StatusUnprocessableEntity)
+		out = map[string]string{"error": err.Error(), "kind": fault.Of(err).String()}
+	}
+	_ = json.NewEncoder(w).Encode(out)
+}
+
+// args decodes a command's input.
+func args[T any](do func(context.Context, T) (any, error)) command {
+	return func(ctx context.Context, raw json.RawMessage) (any, error) {
+		var in T
+		if err := json.Unmarshal(raw, &in); err != nil {
+			return nil, fault.New(fault.Invalid, "the command's arguments: %w", err)
+		}
+		return do(ctx, in)
+	}
+}
+
+// Apply, Redrive and Roll are the inputs of commands.
+type (
+	// Apply publishes a configuration.
+	Apply struct {
+		Text []byte `json:"text"`
+		File string `json:"file"`
+		By   string `json:"by"`
+		Note string `json:"note"`
+	}
+	// Roll goes back to a version.
+	Roll struct {
+		Number int    `json:"number"`
+		By     string `json:"by"`
+	}
+	// Redriven reopens dead letters of a lane, or dead deliveries of a CRM account.
+	Redriven struct {
+		Lane    queue.Lane `json:"lane"`
+		Account string     `json:"account"`
+		Limit   int        `json:"limit"`
+	}
+	// Named names an account or job.
+	Named struct {
+		Name string `json:"name"`
+	}
+)
+
+func (h *Home) commands() map[string]command {
+	return map[string]command{
+		"config/apply": args(func(ctx context.Context, in Apply) (any, error) {
+			return h.Publish(ctx, in.Text, in.File, in.By, in.Note)
+		}),
+		"config/rollback": args(func(ctx context.Context, in Roll) (any, error) { return h.Rollback(ctx, in.Number, in.By) }),
+		"queue/redrive":   args(func(ctx context.Context, in Redriven) (any, error) { return h.redrive(ctx, in) }),
+		"queue/depth":     args(func(ctx context.Context, _ struct{}) (any, error) { return h.queue.Depth(ctx) }),
+		"account/learn":   args(func(ctx context.Context, in Named) (any, error) { return "learnt", h.Learn(ctx, in.Name) }),
+		"job/start":       args(func(ctx context.Context, in pipeline.JobRow) (any, error) { return h.App.Start(ctx, in) }),
+		"job/show":        args(func(ctx context.Context, in Named) (any, error) { return h.Job(ctx, in.Name) }),
+		"job/cancel":      args(func(ctx context.Context, in Named) (any, error) { return "cancelled", h.Cancel(ctx, in.Name) }),
+	}
+}
+
+func (h *Home) redrive(ctx context.Context, in Redriven) (any, error) {
+	if in.Limit <= 0 {
+		in.Limit = 1000
+	}
+	n, err := 0, error(nil)
+	if in.Account != "" {
+		n, err = h.Redrive(ctx, in.Account, in.Limit)
+	} else {
+		n, err = h.queue.Redrive(ctx, in.Lane, in.Limit)
+	}
+	return map[string]int{"redriven": n}, err
+}
+
+// Client calls the local API of a running home.
+type Client struct {
+	api  api
+	http *http.Client
+}
+
+// Dial finds the home that holds a data file. NotFound: none is running.
+func Dial(data string) (*Client, error) {
+	text, err := os.ReadFile(data + ".api")
+	if err != nil {
+		return nil, fault.New(fault.NotFound, "no rapport is running on %s", data)
+	}
+	c := &Client{http: &http.Client{Timeout: 5 * time.Minute}}
+	if err := json.Unmarshal(text, &c.api); err != nil {
+		return nil, fault.New(fault.Invalid, "%s.api is damaged: %w", data, err)
+	}
+	host, _, _ := strings.Cut(c.api.Addr, ":")
+	conn, err := net.DialTimeout("tcp", c.api.Addr, time.Second)
+	if err != nil || host != "127.0.0.1" {
+		return nil, fault.New(fault.NotFound, "no rapport is running on %s", data)
+	}
+	return c, conn.Close()
+}
+
+// Do carries out a command and decodes its answer into out, which may be nil.
+func (c *Client) Do(ctx context.Context, name string, in, out any) error {
+	body, err := json.Marshal(in)
+	if err != nil {
+		return err
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+c.api.Addr+"/"+name, bytes.NewReader(body))
+	if err != nil {
+		return err
+	}
+	req.Header.Set("Authorization", "Bearer "+c.api.Token)
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return fault.New(fault.Unavailable, "the running rapport does not answer: %w", err)
+	}
+	defer resp.Body.Close()
+	answer, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return fault.New(fault.Ambiguous, "the answer of the running rapport was cut: %w", err)
+	}
+	if resp.StatusCode != http.StatusOK {
+		var bad struct{ Error string }
+		_ = json.Unmarshal(answer, &bad)
+		return fault.New(fault.Invalid, "%s", bad.Error)
+	}
+	if out == nil {
+		return nil
+	}
+	return json.Unmarshal(answer, out)
+}

@@ -1,0 +1,270 @@
+// Package localrun is the local home: one process, one data file, the same verbs as on AWS, woken by HTTP, loops and a
+// timer instead of services. One writer process: it holds the file's lock and voids all earlier claims at its start.
+package localrun
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base32"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"rapport/shared/app"
+	"rapport/shared/archive/dir"
+	"rapport/shared/crm"
+	"rapport/shared/datafile"
+	"rapport/shared/fault"
+	"rapport/shared/network"
+	"rapport/shared/pipeline"
+	"rapport/shared/queue"
+	queuefile "rapport/shared/queue/sqlite"
+	"rapport/shared/rest"
+	"rapport/shared/secret"
+	storefile "rapport/shared/store/sqlite"
+	"rapport/shared/telemetry"
+	"rapport/shared/topology"
+)
+
+// Options says what to run.
+type Options struct {
+	Data     string // path of the data file; the archive lies beside it
+	Config   string // path of rapport.yaml; "" = the version published last
+	Listen   string // address of the hooks; "" = none
+	Base     string // public address before /hooks/; default http://<Listen>
+	Env      string // environment overlay
+	ReadOnly bool   // look beside a running home: nothing can be written or started
+	Private  bool   // allow loopback and private addresses
+	Secrets  secret.Source
+	Log      *slog.Logger
+	HTTP     *http.Client // default: guarded
+	// Networks and CRMs, nil = all connectors.
+	Networks map[string]network.Network
+	CRMs     map[string]crm.CRM
+}
+
+// Home is a running local home.
+type Home struct {
+	*app.App
+	options Options
+	file    *datafile.File
+	store   *storefile.Store
+	queue   *queuefile.Queue
+	hooks   net.Listener
+	api     *api
+	cancel  context.CancelFunc
+	workers sync.WaitGroup
+	servers []*http.Server
+}
+
+// Open opens the data file and wires the app, without starting anything. NewID needs no file.
+func Open(ctx context.Context, o Options) (*Home, error) {
+	file, err := datafile.Open(o.Data, datafile.Options{ReadOnly: o.ReadOnly})
+	if err != nil {
+		return nil, err
+	}
+	h := &Home{options: o, file: file}
+	if err := h.wire(ctx); err != nil {
+		return nil, errors.Join(err, file.Close())
+	}
+	return h, nil
+}
+
+func (h *Home) wire(ctx context.Context) (err error) {
+	o := &h.options
+	if o.HTTP == nil {
+		o.HTTP = rest.Guard(rest.GuardOptions{Private: o.Private})
+	}
+	if h.store, err = storefile.New(h.file, storefile.Options{}); err != nil {
+		return err
+	}
+	if h.queue, err = queuefile.New(h.file, queuefile.Options{Linger: linger}); err != nil {
+		return err
+	}
+	archive, err := dir.New(dir.Options{Root: o.Data + ".archive"})
+	if err != nil {
+		return err
+	}
+	if o.Base == "" {
+		o.Base = "http://" + o.Listen
+	}
+	h.App, err = app.New(ctx, app.Options{Store: h.store, Queue: h.queue, Urgent: h.queue.Urgent(), Archive: archive, Secrets: o.Secrets,
+		Leases: &pipeline.LocalLeases{Now: time.Now}, Networks: o.Networks, CRMs: o.CRMs, Env: o.Env,
+		Ports: pipeline.Ports{Now: time.Now, NewID: NewID, Log: o.Log, HTTP: o.HTTP, Base: o.Base, Private: o.Private}})
+	if err != nil || o.Config == "" {
+		return err
+	}
+	text, err := os.ReadFile(o.Config)
+	if err != nil {
+		return fault.New(fault.Invalid, "configuration: %w", err)
+	}
+	_, err = h.Publish(ctx, text, filepath.Base(o.Config), "file", "read at start")
+	return err
+}
+
+// linger lets deliver batches fill up: a vendor's call costs more than the wait.
+func linger(lane queue.Lane) time.Duration {
+	switch lane {
+	case topology.DeliverBulk:
+		return 50 * time.Millisecond
+	case topology.DeliverUrgent:
+		return 20 * time.Millisecond
+	}
+	return 0
+}
+
+// pools says how many loops work on a lane, and how many messages they take at once.
+var pools = []struct {
+	lane        queue.Lane
+	loops, size int
+}{
+	{topology.MentionsLive, 1, 100},
+	{topology.MentionsBulk, 1, 100},
+	{topology.DeliverUrgent, 2, 100},
+	{topology.DeliverBulk, 2, 100},
+	{topology.Polls, 4, 1},
+	{topology.Changes, 1, 100},
+	{topology.Replies, 2, 1},
+	{topology.Jobs, 1, 1},
+}
+
+// Start listens, then works until Stop. Addr tells where.
+func (h *Home) Start(ctx context.Context) error {
+	if h.options.Listen != "" {
+		ln, err := net.Listen("tcp", h.options.Listen)
+		if err != nil {
+			return fault.New(fault.Invalid, "cannot listen for hooks: %w", err)
+		}
+		h.hooks = ln
+		if h.options.Base == "http://"+h.options.Listen {
+			h.Ports.Base = "http://" + ln.Addr().String()
+		}
+		h.serve(ln, h.hookHandler())
+	}
+	if err := h.openAPI(); err != nil {
+		return err
+	}
+	ctx, h.cancel = context.WithCancel(context.WithoutCancel(ctx))
+	for _, p := range pools {
+		handler := telemetry.Wrap(h.options.Log, time.Now, app.Verb(p.lane), h.Handler(p.lane))
+		for range p.loops {
+			h.workers.Go(func() {
+				if err := h.queue.Consume(ctx, p.lane, p.size, handler); err != nil {
+					h.options.Log.Error("a worker stopped", "lane", string(p.lane), "error", err.Error())
+				}
+			})
+		}
+	}
+	h.workers.Go(func() { h.ticks(ctx) })
+	return nil
+}
+
+// ticks wakes tick every quarter second, and sweeps what expired every minute.
+func (h *Home) ticks(ctx context.Context) {
+	timer := time.NewTicker(250 * time.Millisecond)
+	defer timer.Stop()
+	for n := 0; ; n++ {
+		if err := h.Tick(ctx, pipeline.Feed{Probe: 100, Most: 1000}); err != nil && ctx.Err() == nil {
+			h.options.Log.Warn("tick", "error", err.Error())
+		}
+		if n%240 == 239 {
+			if _, err := h.store.Sweep(ctx, 5000); err != nil && ctx.Err() == nil {
+				h.options.Log.Warn("sweep", "error", err.Error())
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-timer.C:
+		}
+	}
+}
+
+func (h *Home) serve(ln net.Listener, handler http.Handler) {
+	s := &http.Server{Handler: handler, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 15 * time.Second, WriteTimeout: 30 * time.Second,
+		IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 32 << 10, ErrorLog: slog.NewLogLogger(h.options.Log.Handler(), slog.LevelDebug)}
+	h.servers = append(h.servers, s)
+	h.workers.Go(func() {
+		if err := s.Serve(ln); !errors.Is(err, http.ErrServerClosed) {
+			h.options.Log.Error("a server stopped", "error", err.Error())
+		}
+	})
+}
+
+// Addr is the address of the hooks, "" if there is none.
+func (h *Home) Addr() string {
+	if h.hooks == nil {
+		return ""
+	}
+	return h.hooks.Addr().String()
+}
+
+// Queue is the queues' own view, for operators.
+func (h *Home) Admin() queue.Admin { return h.queue }
+
+// Stop takes no more calls, finishes what is in hand within the context, and closes the file.
+func (h *Home) Stop(ctx context.Context) error {
+	var errs []error
+	for _, s := range h.servers {
+		errs = append(errs, s.Shutdown(ctx))
+	}
+	if h.cancel != nil {
+		h.cancel()
+	}
+	h.workers.Wait()
+	if h.api != nil {
+		errs = append(errs, h.api.remove())
+	}
+	return errors.Join(append(errs, h.file.Close())...)
+}
+
+// Drained tells whether nothing is under way: queues empty but for dead letters, nothing parked.
+func (h *Home) Drained(ctx context.Context) (bool, error) {
+	waiting, _, err := h.Messages(ctx)
+	if err != nil || waiting > 0 {
+		return false, err
+	}
+	plan, err := h.Plan(ctx, "")
+	if err != nil {
+		return false, err
+	}
+	for _, c := range plan.Doc.CRMs {
+		n, err := h.Waiting(ctx, c.Name)
+		if err != nil || n > 0 {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+// Messages counts what waits in the queues, polls aside, and the dead letters.
+func (h *Home) Messages(ctx context.Context) (waiting, dead int, err error) {
+	depth, err := h.queue.Depth(ctx)
+	for _, d := range depth {
+		if d.Lane != topology.Polls {
+			waiting += d.Waiting + d.Held + d.Delayed
+		}
+		dead += d.Dead
+	}
+	return waiting, dead, err
+}
+
+var encoding = base32.NewEncoding("0123456789abcdefghjkmnpqrstvwxyz").WithPadding(base32.NoPadding)
+
+// NewID gives an id that sorts by time: 48 bits of milliseconds and 72 bits of chance, in 24 letters and digits.
+func NewID() string {
+	var b [15]byte
+	ms := uint64(time.Now().UnixMilli())
+	binary.BigEndian.PutUint64(b[:8], ms<<16)
+	rand.Read(b[6:]) // never fails
+	return encoding.EncodeToString(b[:])
+}
+
+func describe(r *http.Request) string { return fmt.Sprintf("%s %s", r.Method, r.URL.Path) }

@@ -1,0 +1,93 @@
+package pipeline
+
+import (
+	"context"
+	"time"
+
+	"rapport/shared/flow"
+	"rapport/shared/ledger"
+	"rapport/shared/queue"
+	"rapport/shared/store"
+	"rapport/shared/topology"
+)
+
+// remind notes when an answer is overdue. It is a row of its own minute, so tick finds it without a search.
+func (p *Pipeline) remind(ctx context.Context, c flow.Conversation) error {
+	at := c.Due.Truncate(time.Minute).Add(time.Minute)
+	row := &store.Row[DueRow]{Part: at.Format(minute), Sort: "sla#" + c.ID, Value: DueRow{Kind: "sla", Subject: c.ID, At: c.Due}}
+	if res := p.due.Put(ctx, row)[0]; res.Err != nil && !conflicted(res) {
+		return res.Err
+	}
+	return nil
+}
+
+// overdue raises the priority of a conversation whose answer is late and says so to the CRMs that hold it.
+func (p *Pipeline) overdue(ctx context.Context, id string) error {
+	_, sort, err := p.conversation(ctx, id)
+	if err != nil {
+		return err
+	}
+	late := false
+	row, err := p.conversations.Update(ctx, place(id), sort, func(r *store.Row[ConversationRow]) (bool, error) {
+		c := &r.Value.Conversation
+		late = r.Version > 0 && (c.Status == flow.Open || c.Status == flow.Waiting) && !c.Due.IsZero() && !p.now().Before(c.Due)
+		if !late || c.Priority == "urgent" {
+			return false, nil
+		}
+		c.Priority, c.Updated = "urgent", p.now()
+		c.Revision++
+		return true, nil
+	})
+	if err != nil || !late {
+		return err
+	}
+	p.Ports.Log.Warn("answer overdue", "conversation", id, "account", row.Value.Conversation.Account, "due", row.Value.Conversation.Due)
+	return p.tellAll(ctx, row.Value.Conversation)
+}
+
+// tellAll sends the present state of a conversation to every CRM account that serves its brand.
+func (p *Pipeline) tellAll(ctx context.Context, c flow.Conversation) error {
+	plan, err := p.Plans.Plan(ctx, "")
+	if err != nil {
+		return err
+	}
+	var messages []queue.Message
+	for _, a := range plan.Doc.CRMs {
+		if !a.Serves(c.Brand) || len(plan.Mapping.For(a.Name, flow.KindConversation, c.Brand)) == 0 {
+			continue
+		}
+		t := Task{Lane: topology.DeliverUrgent}
+		t.Account, t.Conversation, t.Person = a.Name, c.ID, c.Person
+		if n := len(c.Turns); n > 0 {
+			t.Mention = c.Turns[n-1].Mention
+		}
+		messages = append(messages, t.message())
+	}
+	for _, err := range p.Queue.Send(ctx, messages...) {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Lines walks the ledger of an account between two times, partition by partition.
+func (p *Pipeline) Lines(ctx context.Context, account string, from, to time.Time, visit func(ledger.Place, ledger.Line) error) error {
+	for hour := from.UTC().Truncate(time.Hour); hour.Before(to); hour = hour.Add(time.Hour) {
+		for shard := range ledger.Shards {
+			part := ledger.Part(account, hour, shard)
+			for row, err := range p.lines.List(ctx, store.Range{Part: part}) {
+				if err != nil {
+					return err
+				}
+				if row.Value.At.Before(from) || !row.Value.At.Before(to) {
+					continue
+				}
+				if err := visit(ledger.Place{Part: part, Sort: row.Sort}, row.Value); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
+}

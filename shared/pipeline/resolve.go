@@ -1,0 +1,296 @@
+package pipeline
+
+import (
+	"slices"
+	"strings"
+
+	"rapport/shared/decide"
+	"rapport/shared/flow"
+	"rapport/shared/ledger"
+)
+
+// seen finds the line that an event of this mention became.
+func (r MentionRow) seen(event string) (ledger.Place, bool) {
+	for _, e := range r.Events {
+		if e.ID == event {
+			return e.Line, true
+		}
+	}
+	return ledger.Place{}, false
+}
+
+// decide settles one event on the world as the events before it in the round left it, and changes the rows it touches.
+func (w *world) decide(o *one) {
+	row := w.mentions[o.event.Mention.ID]
+	if at, ok := row.Value.seen(o.id); ok {
+		o.settled, o.known = true, true
+		if at == o.place { // our own earlier attempt got that far
+			o.resumed, o.known = true, false
+			w.owe(o, row.Value.Decision)
+			return
+		}
+		o.line.Outcome, o.line.Reason = ledger.Merged, "the same event came before"
+		return
+	}
+	if reason := outdated(row.Value, row.Version > 0, o.event); reason != "" {
+		o.settled, o.known = true, true
+		o.line.Outcome, o.line.Reason = ledger.Merged, reason
+		return
+	}
+	switch {
+	case o.event.Verb == flow.Reaction:
+		w.react(o, row)
+	case o.event.Verb == flow.Delete && row.Version == 0:
+		// Remembered, so that the mention itself does not come back when it arrives late.
+		w.remember(o, row, decide.Decision{Outcome: string(ledger.Filtered), Reason: "deletes what never came"})
+		o.line.Outcome, o.line.Reason = ledger.Filtered, "deletes what never came"
+	default:
+		o.inputs = w.inputs(o)
+		d := w.plan.Decider.Decide(*o.inputs)
+		w.apply(o, row, d)
+	}
+	o.settled = true
+}
+
+// outdated tells why an event says nothing new, "" if it does.
+func outdated(known MentionRow, exists bool, e flow.Event) string {
+	switch {
+	case !exists:
+		return ""
+	case known.Mention.Deleted:
+		return "deleted before"
+	case (e.Verb == flow.New || e.Verb == flow.Edit) && e.At.Before(known.At):
+		return "older than what is known"
+	case e.Verb == flow.New && e.At.Equal(known.At) && known.Mention.Edited.After(e.Mention.Edited):
+		return "older than what is known"
+	}
+	return ""
+}
+
+// react takes in new counts of likes, shares and comments.
+func (w *world) react(o *one, row *held[MentionRow]) {
+	o.line.Outcome, o.line.Reason, o.known = ledger.Merged, "reactions counted", true
+	if row.Version == 0 && row.Value.Mention.ID == "" {
+		o.line.Outcome, o.line.Reason = ledger.Filtered, "reaction to what never came"
+		return
+	}
+	old, m := row.Value.Mention, o.event.Mention
+	more := float64(m.Likes + m.Shares + m.Comments - old.Likes - old.Shares - old.Comments)
+	if a := w.authors[m.Author.ID]; a != nil && more > 0 && !slices.Contains(a.Value.Applied, o.id) {
+		a.Value.Seen.Reactions += more
+		a.Value.Applied = last(append(a.Value.Applied, o.id), maxApplied)
+		a.dirty = true
+	}
+	row.Value.Mention = m
+	row.Value.Events = last(append(row.Value.Events, EventRef{o.id, o.place}), maxEvents)
+	row.dirty = true
+}
+
+// inputs gathers what the decision may look at.
+func (w *world) inputs(o *one) *decide.Inputs {
+	m := o.event.Mention
+	in := &decide.Inputs{Now: w.now, Config: w.plan.Doc.Hash, Model: decide.Model, Event: o.event, Source: o.line.Source,
+		MayMatch: o.profile.MayMatch, MayScore: o.profile.MayScore}
+	if in.Source == "" {
+		in.Source = "live"
+	}
+	if a := w.authors[m.Author.ID]; a != nil && a.Version > 0 || a != nil && a.dirty {
+		known := a.Value.Author
+		in.Known, in.Seen, in.Objected = &known, a.Value.Seen, a.Value.Objected
+		if p := w.person(a.Value.Person); p != nil {
+			in.Person = p
+		}
+	}
+	if c := w.conversations[conversationOf(m)]; c != nil && (c.Version > 0 || c.dirty) {
+		known := c.Value.Conversation
+		known.Turns = slices.Clone(known.Turns)
+		in.Conversation = &known
+	}
+	for _, k := range decide.Keys(m, w.plan.Doc.Brand(m.Brand)) {
+		if row, ok := w.keys[w.p.hashed(k.Kind, k.Value)]; ok {
+			class := "B"
+			if m.Private {
+				class = "A"
+			}
+			in.Candidates = append(in.Candidates, decide.Candidate{Person: row.Person, Key: k.Kind, Evidence: row.Evidence, Class: class})
+		}
+	}
+	return in
+}
+
+// person gives a person by id, through merges.
+func (w *world) person(id string) *flow.Person {
+	for range 4 {
+		row := w.people[id]
+		if id == "" || row == nil || row.Version == 0 && !row.dirty {
+			return nil
+		}
+		if row.Value.Person.Merged == "" {
+			p := row.Value.Person
+			return &p
+		}
+		id = row.Value.Person.Merged
+	}
+	return nil
+}
+
+// apply changes the rows as a decision says.
+func (w *world) apply(o *one, row *held[MentionRow], d decide.Decision) {
+	o.line.Outcome, o.line.Reason = ledger.Outcome(d.Outcome), d.Reason
+	if o.inputs.Objected || d.Outcome == string(ledger.Suppressed) {
+		o.raw, o.inputs = nil, nil // nothing of it is kept
+		return
+	}
+	o.made = &d
+	w.remember(o, row, d)
+	w.applyAuthor(o, d)
+	w.applyConversation(d)
+	w.owe(o, d)
+}
+
+// remember writes a mention down with the event that made it so.
+func (w *world) remember(o *one, row *held[MentionRow], d decide.Decision) {
+	v := &row.Value
+	v.Mention, v.Decision, v.Source, v.At = o.event.Mention, d, o.line.Source, o.event.At
+	if o.event.Verb == flow.Delete {
+		v.Mention.Deleted = true
+	}
+	// What other rows hold is not kept twice.
+	v.Decision.Conversation, v.Decision.Seen = nil, decide.Seen{}
+	if c := d.Conversation; c != nil {
+		v.Decision.Conversation = &flow.Conversation{ID: c.ID, Revision: c.Revision}
+	}
+	v.Revision++
+	v.Events = last(append(v.Events, EventRef{o.id, o.place}), maxEvents)
+	row.dirty = true
+}
+
+// applyAuthor keeps profile, score and link of the author.
+func (w *world) applyAuthor(o *one, d decide.Decision) {
+	m := o.event.Mention
+	a := w.authors[m.Author.ID]
+	if a == nil || m.Direction == flow.Out || o.event.Verb == flow.Delete {
+		return
+	}
+	if m.Author.Newer(a.Value.Author) {
+		a.Value.Author = m.Author
+	}
+	if !slices.Contains(a.Value.Applied, o.id) {
+		a.Value.Seen = d.Seen
+		a.Value.Applied = last(append(a.Value.Applied, o.id), maxApplied)
+	}
+	a.Value.Score = d.Score
+	a.dirty = true
+	id := d.Person
+	if id == "" {
+		id = w.newcomer(o, d)
+	}
+	if id == "" || a.Value.Person == id {
+		return
+	}
+	if p := w.people[id]; p != nil && (p.Version > 0 || p.dirty) {
+		a.Value.Person = id
+		if !slices.Contains(p.Value.Person.Authors, m.Author.ID) {
+			p.Value.Person.Authors = append(p.Value.Person.Authors, m.Author.ID)
+			if d.Link != nil {
+				p.Value.Person.Links = append(p.Value.Person.Links, *d.Link)
+			}
+			p.Value.Person.Updated = w.now
+			p.Value.Person.Revision++
+			p.dirty = true
+		}
+	}
+}
+
+// newcomer makes a person of an author who wrote privately and left an e-mail or phone, where a CRM account wants that.
+func (w *world) newcomer(o *one, d decide.Decision) string {
+	m := o.event.Mention
+	if !m.Private || o.line.Source == history || !slices.ContainsFunc(d.Found, func(e decide.Entity) bool { return e.Kind == "email" || e.Kind == "phone" }) {
+		return ""
+	}
+	accepted := map[string]bool{}
+	for _, c := range w.plan.Doc.CRMs {
+		if c.Person == "create" && c.Serves(m.Brand) {
+			accepted[c.Name] = true
+		}
+	}
+	if len(accepted) == 0 {
+		return ""
+	}
+	id := "p" + w.p.hashed("person", m.Author.ID)
+	row := w.people[id]
+	if row == nil {
+		row = &held[PersonRow]{}
+		row.Part, row.Sort = id, "-"
+		w.people[id] = row
+	}
+	row.Value.Person = flow.Person{ID: id, Name: m.Author.Name, Accepted: accepted, Score: d.Score, Updated: w.now}
+	row.dirty = true
+	return id
+}
+
+// applyConversation keeps the next state of an exchange; where a new one follows, the earlier keeps a row of its own.
+func (w *world) applyConversation(d decide.Decision) {
+	c := d.Conversation
+	if c == nil {
+		return
+	}
+	row := w.conversations[place(c.ID)]
+	if row == nil {
+		row = &held[ConversationRow]{}
+		row.Part, row.Sort = place(c.ID), current
+		w.conversations[place(c.ID)] = row
+	}
+	if was := row.Value.Conversation; was.ID != "" && was.ID != c.ID {
+		earlier := &held[ConversationRow]{dirty: true}
+		earlier.Part, earlier.Sort, earlier.Value = place(was.ID), was.ID, row.Value
+		w.earlier = append(w.earlier, earlier)
+	}
+	if !c.Due.IsZero() && !c.Due.Equal(row.Value.Conversation.Due) {
+		w.reminders = append(w.reminders, *c)
+	}
+	row.Value.Conversation = *c
+	row.dirty = true
+}
+
+// owe fills in which CRM accounts must come to hold the mention.
+func (w *world) owe(o *one, d decide.Decision) {
+	if d.Outcome != string(ledger.Mention) {
+		return
+	}
+	o.line.Outcome = ledger.Mention
+	brand := o.event.Mention.Brand
+	o.line.Deliveries = nil
+	for _, c := range w.plan.Doc.CRMs {
+		if c.Serves(brand) && w.wanted(c.Name, brand, d) {
+			o.line.Deliveries = append(o.line.Deliveries, ledger.Delivery{Account: c.Name, State: ledger.Queued})
+		}
+	}
+	if len(o.line.Deliveries) == 0 {
+		o.line.Outcome, o.line.Reason = ledger.Filtered, "no CRM account takes it"
+	}
+}
+
+// wanted tells whether an account's mapping has a place for what the decision touched.
+func (w *world) wanted(account, brand string, d decide.Decision) bool {
+	if len(w.plan.Mapping.For(account, flow.KindMention, brand)) > 0 {
+		return true
+	}
+	if d.Conversation != nil && len(w.plan.Mapping.For(account, flow.KindConversation, brand)) > 0 {
+		return true
+	}
+	return d.Person != "" && len(w.plan.Mapping.For(account, flow.KindPerson, brand)) > 0
+}
+
+// last keeps the newest n.
+func last[T any](list []T, n int) []T {
+	if len(list) <= n {
+		return list
+	}
+	return slices.Clone(list[len(list)-n:])
+}
+
+// lane tells which deliver lane a decision goes to.
+func urgent(d decide.Decision, source string) bool {
+	return d.Urgent && !strings.EqualFold(source, history)
+}

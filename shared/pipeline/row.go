@@ -1,0 +1,102 @@
+package pipeline
+
+import (
+	"strings"
+	"time"
+
+	"rapport/shared/decide"
+	"rapport/shared/flow"
+	"rapport/shared/ledger"
+)
+
+// MentionRow is what is known of one mention: its newest revision, the decision on it, and which events made it so.
+// Kept under its mention id.
+type MentionRow struct {
+	Mention  flow.Mention    `json:"mention"`
+	Decision decide.Decision `json:"decision"`
+	Source   string          `json:"source,omitempty"`
+	At       time.Time       `json:"at"`       // of the newest event, on the network's clock
+	Revision int64           `json:"revision"` // 1 = never edited
+	Events   []EventRef      `json:"events"`   // the newest maxEvents, oldest first
+}
+
+// maxEvents bounds how many events a mention remembers.
+const maxEvents = 24
+
+// EventRef says which ledger line an event became.
+type EventRef struct {
+	ID   string       `json:"id"`
+	Line ledger.Place `json:"line"`
+}
+
+// AuthorRow is what is known of an author. Kept under the author id.
+type AuthorRow struct {
+	Author   flow.Author `json:"author"`
+	Seen     decide.Seen `json:"seen"`
+	Score    flow.Score  `json:"score,omitzero"`
+	Person   string      `json:"person,omitempty"`
+	Objected bool        `json:"objected,omitempty"` // tombstone: nothing may be stored
+	Applied  []string    `json:"applied,omitempty"`  // the newest events counted in Seen
+}
+
+// maxApplied bounds how many counted events an author remembers.
+const maxApplied = 12
+
+// ConversationRow is the state of one exchange. Kept under the id without number; sort "current", or the whole id of an
+// earlier exchange in the same place.
+type ConversationRow struct {
+	Conversation flow.Conversation `json:"conversation"`
+}
+
+const current = "current"
+
+// place splits a conversation id into what all exchanges in one place share.
+func place(id string) string {
+	base, _, _ := strings.Cut(id, ".")
+	return base
+}
+
+// PersonRow is a person. Kept under the person id.
+type PersonRow struct {
+	Person flow.Person `json:"person"`
+}
+
+// KeyRow leads from a strong key, hashed, to a person.
+type KeyRow struct {
+	Person   string `json:"person"`
+	Kind     string `json:"kind"`
+	Evidence string `json:"evidence"`
+}
+
+// RecordRow is the journal of one CRM record that more than one worker may write: what we wrote, by field, and how far.
+// Kept under CRM account and record key.
+type RecordRow struct {
+	Object  string            `json:"object"`
+	ID      string            `json:"id,omitempty"`
+	Written int64             `json:"written"`          // newest revision the CRM was given
+	Fields  map[string]string `json:"fields,omitempty"` // field → canonical value hash
+	Config  string            `json:"config,omitempty"`
+	At      time.Time         `json:"at"`
+	Gone    bool              `json:"gone,omitempty"`  // a human deleted it: never created again
+	Human   []string          `json:"human,omitempty"` // fields a human took over
+}
+
+// ForeignRow leads from a CRM record id back to our key, for changes. Kept under account, object and record id.
+type ForeignRow struct {
+	Key  string `json:"key"`
+	Into string `json:"into,omitempty"` // survivor of a merge or conversion
+}
+
+// AccountRow is the state of a network or CRM account that is polled.
+type AccountRow struct {
+	Cursor  string    `json:"cursor,omitempty"`
+	Next    time.Time `json:"next"` // when to poll again
+	Last    time.Time `json:"last"` // when it last worked
+	Fails   int       `json:"fails,omitempty"`
+	Problem string    `json:"problem,omitempty"`
+}
+
+// SeenRow remembers that something with an id of the vendor was taken in.
+type SeenRow struct {
+	At time.Time `json:"at"`
+}

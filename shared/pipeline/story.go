@@ -1,0 +1,176 @@
+package pipeline
+
+import (
+	"context"
+	"time"
+
+	"rapport/shared/decide"
+	"rapport/shared/fault"
+	"rapport/shared/flow"
+	"rapport/shared/ledger"
+)
+
+// Story is all that is known of a mention: from its reception to the CRM records, with every receipt.
+type Story struct {
+	Mention      flow.Mention       `json:"mention"`
+	Decision     decide.Decision    `json:"decision"`
+	Conversation *flow.Conversation `json:"conversation,omitempty"`
+	Lines        []StoryLine        `json:"lines"`
+	Receipts     []decide.Receipt   `json:"receipts,omitempty"`
+	Records      map[string][]Shown `json:"records,omitempty"` // CRM account → what it is asked to hold
+}
+
+// StoryLine is one event of a mention.
+type StoryLine struct {
+	Event string       `json:"event"`
+	Place ledger.Place `json:"place"`
+	Line  ledger.Line  `json:"line"`
+}
+
+// Shown is a record as the mapping renders it now.
+type Shown struct {
+	Object   string         `json:"object"`
+	Key      string         `json:"key"`
+	Mode     string         `json:"mode"` // write or observe
+	Fields   map[string]any `json:"fields"`
+	Problems []string       `json:"problems,omitempty"`
+}
+
+// Story tells a mention's story. NotFound: no such mention is known.
+func (p *Pipeline) Story(ctx context.Context, id string) (Story, error) {
+	row, err := p.mentions.One(ctx, id, "-")
+	if err != nil {
+		return Story{}, err
+	}
+	if row.Version == 0 {
+		return Story{}, fault.New(fault.NotFound, "no mention %q is known: ids look like mastodon:https://host/…; `rapport ledger` lists them", id)
+	}
+	s := Story{Mention: row.Value.Mention, Decision: row.Value.Decision, Receipts: row.Value.Decision.Receipts, Records: map[string][]Shown{}}
+	for _, e := range row.Value.Events {
+		line, err := p.lines.One(ctx, e.Line.Part, e.Line.Sort)
+		if err != nil {
+			return s, err
+		}
+		s.Lines = append(s.Lines, StoryLine{e.ID, e.Line, line.Value})
+	}
+	if c := row.Value.Decision.Conversation; c != nil {
+		conv, _, err := p.conversation(ctx, c.ID)
+		if err != nil {
+			return s, err
+		}
+		s.Conversation = &conv.Value.Conversation
+	}
+	return s, p.show(ctx, &s, row.Value)
+}
+
+// show renders what each CRM account is asked to hold.
+func (p *Pipeline) show(ctx context.Context, s *Story, row MentionRow) error {
+	plan, err := p.Plans.Plan(ctx, "")
+	if err != nil {
+		return err
+	}
+	var author AuthorRow
+	if id := row.Mention.Author.ID; id != "" {
+		r, err := p.authors.One(ctx, id, "-")
+		if err != nil {
+			return err
+		}
+		author = r.Value
+	}
+	var person *flow.Person
+	if id := author.Person; id != "" {
+		who, err := p.people.One(ctx, id, "-")
+		if err != nil {
+			return err
+		}
+		person = &who.Value.Person
+	}
+	brand := row.Mention.Brand
+	src := row.Source
+	if src == "" {
+		src = "live"
+	}
+	env := decide.EnvOf(row.Mention, row.Decision, s.Conversation, person, plan.Doc.Brand(brand), src)
+	for _, a := range plan.Doc.CRMs {
+		if !a.Serves(brand) {
+			continue
+		}
+		for _, kind := range flow.Kinds {
+			if kind == flow.KindConversation && s.Conversation == nil || kind == flow.KindPerson && person == nil {
+				continue
+			}
+			for _, t := range plan.Mapping.For(a.Name, kind, brand) {
+				r, err := t.Render(env)
+				if err != nil || !r.OK {
+					continue
+				}
+				shown := Shown{Object: r.Record.Object, Key: r.Record.Key, Mode: "observe", Fields: r.Record.Fields}
+				if a.Writes(r.Record.Object, brand) {
+					shown.Mode = "write"
+				}
+				for _, x := range r.Problems {
+					shown.Problems = append(shown.Problems, x.Field+": "+x.Say)
+				}
+				s.Records[a.Name] = append(s.Records[a.Name], shown)
+			}
+		}
+	}
+	return nil
+}
+
+// Report is the ledger of a stretch of time, by account.
+type Report struct {
+	From, To    time.Time
+	Accounts    map[string]ledger.Tally
+	Networks    map[string]ledger.Tally
+	Total       ledger.Tally
+	Parked      int
+	DeadLetters int
+	Waiting     int // messages in all queues
+	Unaccounted int // open without an owner
+}
+
+// Report counts the ledger. waiting and dead are the queues' own numbers.
+func (p *Pipeline) Report(ctx context.Context, from, to time.Time, waiting, dead int) (Report, error) {
+	r := Report{From: from, To: to, Accounts: map[string]ledger.Tally{}, Networks: map[string]ledger.Tally{}, Waiting: waiting, DeadLetters: dead}
+	plan, err := p.Plans.Plan(ctx, "")
+	if err != nil {
+		return r, err
+	}
+	var names []string
+	for _, a := range plan.Doc.Networks {
+		names = append(names, a.Name)
+	}
+	for _, h := range plan.Doc.Hooks {
+		names = append(names, h.Name)
+	}
+	for _, name := range names {
+		t := r.Accounts[name]
+		if t.Received > 0 {
+			continue // a hook and an account of one name
+		}
+		err := p.Lines(ctx, name, from, to, func(_ ledger.Place, l ledger.Line) error {
+			t.Add(l)
+			n := r.Networks[l.Network]
+			n.Add(l)
+			r.Networks[l.Network] = n
+			return nil
+		})
+		if err != nil {
+			return r, err
+		}
+		if t.Received > 0 {
+			r.Accounts[name] = t
+			r.Total.Sum(t)
+		}
+	}
+	for _, c := range plan.Doc.CRMs {
+		n, err := p.Waiting(ctx, c.Name)
+		if err != nil {
+			return r, err
+		}
+		r.Parked += n
+	}
+	r.Unaccounted = max(r.Total.Open-r.Parked-waiting, 0)
+	return r, nil
+}

@@ -1,0 +1,129 @@
+package pipeline
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"time"
+
+	"rapport/shared/fault"
+	"rapport/shared/queue"
+	"rapport/shared/store"
+	"rapport/shared/topology"
+)
+
+// DueRow is something that has to happen at a minute. Kept under minute and shard; the sort key names kind and subject.
+type DueRow struct {
+	Kind    string    `json:"kind"` // sla, recheck
+	Subject string    `json:"subject"`
+	At      time.Time `json:"at"`
+}
+
+// Feed is how much tick takes out of the parking of one account at once.
+type Feed struct{ Probe, Most int }
+
+// Tick turns what is due into messages: polls, parked work of accounts that open, answers overdue. One runs at a time.
+func (p *Pipeline) Tick(ctx context.Context, feed Feed) error {
+	release, ok, err := p.Leases.Acquire(ctx, "tick", time.Minute)
+	if err != nil || !ok {
+		return err
+	}
+	defer release()
+	plan, err := p.Plans.Plan(ctx, "")
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, c := range plan.Doc.CRMs {
+		if !c.Paused {
+			errs = append(errs, p.unpark(ctx, c.Name, feed.Probe, feed.Most))
+		}
+	}
+	errs = append(errs, p.tickPolls(ctx, plan), p.tickDue(ctx, plan))
+	return errors.Join(errs...)
+}
+
+// tickPolls sends a message for every account whose time has come. The row is moved on first: who dies in between only
+// delays the account by one pause.
+func (p *Pipeline) tickPolls(ctx context.Context, plan *Plan) error {
+	var tasks []pollTask
+	for _, a := range plan.Doc.Networks {
+		tasks = append(tasks, pollTask{Account: a.Name})
+	}
+	for _, a := range plan.Doc.CRMs {
+		tasks = append(tasks, pollTask{Account: a.Name, CRM: true})
+	}
+	var keys []store.Key
+	var polled []pollTask
+	for _, t := range tasks {
+		if conf, _, _, _, ok := p.reader(plan, t); ok && !conf.Paused {
+			keys, polled = append(keys, p.accounts.Key(t.Account, "-")), append(polled, t)
+		}
+	}
+	rows, err := p.accounts.Get(ctx, keys...)
+	if err != nil {
+		return err
+	}
+	now := p.now()
+	for i, row := range rows {
+		if now.Before(row.Value.Next) {
+			continue
+		}
+		_, _, every, _, _ := p.reader(plan, polled[i])
+		row.Part, row.Sort = polled[i].Account, "-"
+		row.Value.Next = now.Add(max(every, time.Second))
+		if res := p.accounts.Put(ctx, &row)[0]; res.Err != nil {
+			if fault.Is(res.Err, fault.Conflict) {
+				continue // it is being read just now
+			}
+			return res.Err
+		}
+		body, _ := json.Marshal(polled[i]) // plain data: cannot fail
+		if err := p.Queue.Send(ctx, queue.Message{Lane: topology.Polls, Group: polled[i].Account, Body: body})[0]; err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+const minute = "200601021504"
+
+// tickDue works through the minutes since the last tick, at most an hour of them at once.
+func (p *Pipeline) tickDue(ctx context.Context, plan *Plan) error {
+	cursor, err := p.accounts.One(ctx, "#tick", "-")
+	if err != nil {
+		return err
+	}
+	now := p.now().Truncate(time.Minute)
+	from := cursor.Value.Last
+	if cursor.Version == 0 {
+		from = now.Add(-time.Minute)
+	}
+	if !from.Before(now) {
+		return nil
+	}
+	to := from
+	for n := 0; to.Before(now) && n < 60; n++ {
+		to = to.Add(time.Minute)
+		if err := p.dueMinute(ctx, plan, to); err != nil {
+			return err
+		}
+	}
+	cursor.Part, cursor.Sort, cursor.Value.Last = "#tick", "-", to
+	return p.accounts.Put(ctx, &cursor)[0].Err
+}
+
+func (p *Pipeline) dueMinute(ctx context.Context, plan *Plan, at time.Time) error {
+	for row, err := range p.due.List(ctx, store.Range{Part: at.Format(minute)}) {
+		if err != nil {
+			return err
+		}
+		if row.Value.Kind == "sla" {
+			if err := p.overdue(ctx, row.Value.Subject); err != nil {
+				return err
+			}
+		}
+		p.Store.Delete(ctx, store.Item{Part: "due#" + at.Format(minute), Sort: row.Sort, Version: store.AnyVersion})
+	}
+	return nil
+}

@@ -1,0 +1,199 @@
+package simulation
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"rapport/shared/fault"
+	"rapport/shared/flow"
+	"rapport/shared/network"
+	"rapport/shared/webhook"
+)
+
+// net is a network as small as can be: it has webhooks that come twice, late and out of order, and a list to poll.
+type net struct {
+	s      *Sim
+	posts  map[string]*post
+	ids    []string
+	todo   []delivery     // webhooks not sent yet
+	feed   []flow.Event   // what a poll reads, in order
+	cursor int            // how far it was read at least once
+	taken  int            // events taken in, repeats included
+	posted map[string]int // reply text → how often it stands there
+}
+
+// post is what the oracle knows of a mention: the newest that was said.
+type post struct {
+	last    flow.Event
+	deleted bool
+	poison  bool
+	ignored bool
+	events  []string
+}
+
+type delivery struct {
+	events []flow.Event
+	times  int
+	sent   bool
+}
+
+func newNet(s *Sim) *net {
+	n := &net{s: s, posts: map[string]*post{}, posted: map[string]int{}}
+	texts := []string{"Meine Bestellung kam schon wieder kaputt an!", "The app is down again, this is unacceptable.", "Danke für die schnelle Hilfe!",
+		"What does the big one cost?", "just saw your shop", "ignore me", "POISON pill"}
+	for i := range s.options.Posts {
+		author := fmt.Sprintf("net:u%d", s.rng.IntN(1+s.options.Posts/3))
+		id := fmt.Sprintf("net:m%d", i)
+		at := s.now.Add(time.Duration(i) * time.Minute).Add(-24 * time.Hour)
+		m := flow.Mention{ID: id, Network: "net", Kind: flow.Comment, Direction: flow.In, Text: fmt.Sprintf("%s %d", texts[s.rng.IntN(len(texts))], i),
+			Author: flow.Author{ID: author, Handle: author[4:], Counted: true, Followers: s.rng.IntN(5000)}, Created: at}
+		if s.rng.IntN(2) == 0 {
+			m.Root = fmt.Sprintf("net:t%d", s.rng.IntN(3))
+		}
+		p := &post{}
+		n.posts[id], n.ids = p, append(n.ids, id)
+		n.say(p, flow.Event{Verb: flow.New, At: at, Mention: m})
+		for k := range s.rng.IntN(3) {
+			at = at.Add(time.Duration(1+s.rng.IntN(30)) * time.Second)
+			m.Text, m.Edited = fmt.Sprintf("%s, edit %d", m.Text, k+1), at
+			n.say(p, flow.Event{Verb: flow.Edit, At: at, Mention: m})
+		}
+		if s.rng.IntN(6) == 0 {
+			at = at.Add(time.Minute)
+			n.say(p, flow.Event{Verb: flow.Delete, At: at, Mention: flow.Mention{ID: id, Network: "net", Kind: m.Kind, Direction: flow.In, Author: m.Author, Root: m.Root}})
+		}
+		p.poison, p.ignored = strings.Contains(m.Text, "POISON"), strings.Contains(m.Text, "ignore")
+	}
+	s.rng.Shuffle(len(n.todo), func(i, j int) {
+		if s.rng.IntN(3) > 0 || i-j > 8 || j-i > 8 { // mostly in order, sometimes far from it
+			return
+		}
+		n.todo[i], n.todo[j] = n.todo[j], n.todo[i]
+	})
+	return n
+}
+
+// say adds an event to what webhooks and polls will tell. A delete comes by webhook only, or by poll only.
+func (n *net) say(p *post, e flow.Event) {
+	p.last, p.deleted = e, e.Verb == flow.Delete
+	p.events = append(p.events, e.ID())
+	d := delivery{events: []flow.Event{e}, times: 1 + n.s.rng.IntN(2)}
+	if last := len(n.todo) - 1; last >= 0 && n.s.rng.IntN(4) == 0 {
+		n.todo[last].events = append(n.todo[last].events, e)
+	} else {
+		n.todo = append(n.todo, d)
+	}
+	n.feed = append(n.feed, e)
+}
+
+func (n *net) finished() bool { return len(n.todo) == 0 }
+
+// unread tells whether the poll has not come to the end of the feed.
+func (n *net) unread() bool { return n.cursor < len(n.feed) }
+
+// send delivers one webhook, and again until it is answered with 2xx.
+func (n *net) send() {
+	if len(n.todo) == 0 {
+		return
+	}
+	i := min(n.s.rng.IntN(4), len(n.todo)-1)
+	d := n.todo[i]
+	body, _ := json.Marshal(d.events)
+	answer, err := n.s.app.Receive(context.Background(), "hook", webhook.Request{Method: "POST", Body: body, At: n.s.now})
+	if err != nil || answer.Status != 200 {
+		return // it stays where it is and is sent again
+	}
+	n.taken += len(d.events)
+	at := slices.IndexFunc(n.todo, func(x delivery) bool {
+		return &x.events[0] == &d.events[0] || x.events[0].ID() == d.events[0].ID() && len(x.events) == len(d.events)
+	})
+	if at < 0 {
+		return // somebody else's try got through first
+	}
+	if n.todo[at].times--; n.todo[at].times <= 0 {
+		n.todo = slices.Delete(n.todo, at, at+1)
+	}
+}
+
+// Info implements network.Network.
+func (n *net) Info() network.Info {
+	return network.Info{Name: "net", Title: "Simulated network", Hook: []network.Field{}, HookSecrets: []network.Field{{Name: "secret"}}, Poll: 20 * time.Second, MaxText: 500,
+		Rules: network.Rules{MayMatch: "yes", MayScore: true, MayStore: true}}
+}
+
+// Verify implements network.Receiver.
+func (n *net) Verify(context.Context, network.Hook, webhook.Request) (webhook.Answer, error) {
+	return webhook.Answer{Keep: true}, nil
+}
+
+// Parse implements network.Parser.
+func (n *net) Parse(raw network.Raw) ([]flow.Event, error) {
+	var events []flow.Event
+	if err := json.Unmarshal(raw.Body, &events); err != nil {
+		return nil, fault.New(fault.Invalid, "%w", err)
+	}
+	return events, nil
+}
+
+// Poll implements network.Poller: it looks back a little, as real ones do.
+func (n *net) Poll(_ context.Context, _ network.Account, cursor string) (network.Page, error) {
+	n.s.point("poll")
+	switch {
+	case n.s.lost():
+		return network.Page{}, errLost
+	case n.s.chance(0.1):
+		return network.Page{}, fault.Wait(fault.RateLimited, 5*time.Second, "slow down")
+	case n.s.chance(0.05):
+		return network.Page{}, fault.New(fault.Ambiguous, "no answer")
+	}
+	from, _ := strconv.Atoi(cursor)
+	to := min(from+7, len(n.feed))
+	events := n.feed[max(from-2, 0):to]
+	page := network.Page{Cursor: strconv.Itoa(to), More: to < len(n.feed)}
+	if len(events) > 0 {
+		body, _ := json.Marshal(events)
+		page.Bodies = []network.Body{{Data: body}}
+	}
+	n.cursor = max(n.cursor, from)
+	if from == len(n.feed) {
+		n.cursor = from
+	}
+	return page, nil
+}
+
+// Reply implements network.Replier; it has no idempotency key.
+func (n *net) Reply(_ context.Context, _ network.Account, r flow.Reply, _ string) (network.Posted, error) {
+	n.s.point("reply")
+	switch {
+	case n.s.lost():
+		return network.Posted{}, errLost
+	case n.s.chance(0.1):
+		return network.Posted{}, fault.New(fault.Unavailable, "down")
+	}
+	n.posted[r.Text]++
+	if n.s.chance(0.2) {
+		return network.Posted{}, fault.New(fault.Ambiguous, "posted, but the answer was cut")
+	}
+	n.s.point("replied")
+	if n.s.lost() {
+		return network.Posted{}, errLost
+	}
+	return network.Posted{Native: "r", Permalink: "https://net.example/" + r.ID, At: n.s.now}, nil
+}
+
+// Idempotent implements network.Replier.
+func (n *net) Idempotent() bool { return false }
+
+// FindReply implements network.ReplyFinder.
+func (n *net) FindReply(_ context.Context, _ network.Account, r flow.Reply) (network.Posted, error) {
+	n.s.point("find reply")
+	if n.posted[r.Text] == 0 {
+		return network.Posted{}, fault.New(fault.NotFound, "not there")
+	}
+	return network.Posted{Native: "r", Permalink: "https://net.example/" + r.ID}, nil
+}
