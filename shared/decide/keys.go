@@ -41,11 +41,11 @@ func keys(m flow.Mention, finder *personal.Finder) []Key {
 	for _, e := range finder.Find(m.Text) {
 		switch e.Kind {
 		case personal.Email:
-			add(identity.KeyEmail, e.Value, class, "e-mail address" + how)
+			add(identity.KeyEmail, e.Value, class, "e-mail address"+how)
 		case personal.Phone:
-			add(identity.KeyPhone, e.Value, class, "phone number" + how)
+			add(identity.KeyPhone, e.Value, class, "phone number"+how)
 		case personal.Customer:
-			add(identity.KeyCustomer, identity.Number(e.Value), class, "customer number" + how)
+			add(identity.KeyCustomer, identity.Number(e.Value), class, "customer number"+how)
 		}
 	}
 	for _, e := range finder.Find(m.Author.Bio) {
