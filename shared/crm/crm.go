@@ -208,7 +208,8 @@ type Finder interface {
 
 // Lister reads matching keys in bulk.
 type Lister interface {
-	// List walks all rows of an object with the given fields; cursor resumes.
+	// List walks all rows of an object with the given fields. cursor resumes after a row: it is the ID of the last one
+	// that was given, "" begins.
 	List(ctx context.Context, a Account, object string, fields []string, cursor string) iter.Seq2[Row, error]
 	// Count tells how many rows that would be.
 	Count(ctx context.Context, a Account, object string) (int, error)

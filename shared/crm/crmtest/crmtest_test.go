@@ -221,6 +221,9 @@ func (d adapter) Read(ctx context.Context, a crm.Account, _ string, keys, _ []st
 		if x.Found {
 			key, _ := x.Fields["key"].(string)
 			rows[i] = crm.Row{Found: true, ID: x.ID, Key: key, Fields: x.Fields}
+			if asked := in[i].ID; asked != "" && asked != x.ID {
+				rows[i].MergedInto = x.ID
+			}
 		}
 	}
 	return rows, nil

@@ -365,6 +365,22 @@ func poll(t *testing.T, p *place, cursor string, into *[]flow.Change) string {
 	return ""
 }
 
+// TestLag: what search did not show yet when it was polled is found by the next poll.
+func TestLag(t *testing.T) {
+	p := open(t, twin.Options{SearchLag: 30 * time.Second})
+	cursor := poll(t, &p, "", nil)
+	p.clock.move(time.Minute)
+	id := p.Create("contacts", map[string]any{"phone": "+49301234"})
+	var got []flow.Change
+	for range 5 {
+		p.clock.move(10 * time.Second)
+		cursor = poll(t, &p, cursor, &got)
+	}
+	if len(got) == 0 || got[0].Record != id || got[0].ID != got[len(got)-1].ID {
+		t.Errorf("the polls give %+v, want record %s", got, id)
+	}
+}
+
 // TestManyChanges: more than a page, many in one millisecond, all read once.
 func TestManyChanges(t *testing.T) {
 	p := open(t, twin.Options{SearchLag: 30 * time.Second})
