@@ -42,10 +42,10 @@ type call struct {
 	body    *expression.Program // nil = the usual one
 	batch   int                 // 0 = as many as are given
 
-	ok, failed, retry, expired, drift *expression.Loose
-	results                           *expression.Loose
-	result                            map[string]*expression.Loose
-	ids, rows, session                *expression.Loose
+	ok, failed, retry, expired, gone, drift *expression.Loose
+	results                                 *expression.Loose
+	result                                  map[string]*expression.Loose
+	ids, rows, session                      *expression.Loose
 }
 
 func (q *call) size(n int) int {
@@ -67,7 +67,7 @@ type header struct {
 }
 
 // The names that a request block may hold, beside those of its answer.
-var requestNames = [...]string{"method", "path", "headers", "body", "batch", "ok", "error", "retry", "expired", "drift"}
+var requestNames = [...]string{"method", "path", "headers", "body", "batch", "ok", "error", "retry", "expired", "gone", "drift"}
 
 // The names that results and rows are read with.
 var (
@@ -167,7 +167,8 @@ func (c *compiler) request(p *plan, name, method string, extra []string) *call {
 		where, v := at(setting, everywhere)
 		return c.loose(where, v)
 	}
-	q.ok, q.failed, q.retry, q.drift = read("ok", true), read("error", true), read("retry", true), read("drift", true)
+	q.ok, q.failed, q.retry = read("ok", true), read("error", true), read("retry", true)
+	q.gone, q.drift = read("gone", true), read("drift", true)
 	if name != "login" {
 		q.expired = read("expired", true)
 	}

@@ -75,6 +75,7 @@ func (*Sink) Info() crm.Info {
 			{Name: "error", Title: "Text of a refusal", Type: "expression"},
 			{Name: "retry", Title: "Whether a refusal passes by itself", Type: "expression"},
 			{Name: "expired", Title: "Whether the session has ended", Type: "expression"},
+			{Name: "gone", Title: "Whether a refusal means that the record is gone", Type: "expression"},
 			{Name: "drift", Title: "Fields that the endpoint does not know", Type: "expression", Help: "gives a name or a list of names"},
 			{Name: "fields", Title: "Fields, for the mapping editor", Type: "map", Help: "a list, or an object → list"},
 			{Name: "objects", Title: "Settings per object", Type: "map", Help: "object → settings that replace those above"},

@@ -27,7 +27,7 @@ type row struct {
 type link struct {
 	Object string `expr:"object" json:"object"`
 	ID     string `expr:"id" json:"id,omitempty"`
-	Key    string `expr:"key" json:"key"`
+	Key    string `expr:"key" json:"key,omitempty"`
 	Label  string `expr:"label" json:"label,omitempty"`
 }
 
