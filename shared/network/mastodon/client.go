@@ -231,7 +231,7 @@ func (st status) posted() network.Posted {
 // when reads a time of the API.
 func when(text string) (time.Time, error) {
 	t, err := time.Parse(time.RFC3339, text)
-	if t = t.UTC(); err != nil || t.Year() < 1 || t.Year() > 9998 {
+	if t = t.UTC(); err != nil || t.Year() < 1970 || t.Year() > 9998 {
 		return time.Time{}, fault.New(fault.Invalid, "%.40q is no time", text)
 	}
 	return t, nil
