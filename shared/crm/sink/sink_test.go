@@ -141,6 +141,34 @@ func TestSeveralCalls(t *testing.T) {
 	}
 }
 
+// TestUnclearAnswers: what the answer does not say of a record is not known, whatever its status.
+func TestUnclearAnswers(t *testing.T) {
+	keyed := map[string]any{"key": "item.id", "ok": "item.success"}
+	for body, want := range map[string]string{
+		`{"results":[{"id":"forum:0","success":true}]}`:                    "1 results for 2 records",
+		`{"results":[{"success":true},{"success":true},{"success":true}]}`: "3 results for 2 records",
+		`{"results":[]}`: "0 results",
+		`{"results":7}`:  "has no results",
+		`{"result":[]}`:  "has no results",
+		`{"results":[{"id":"forum:0","success":true}`: "no JSON",
+	} {
+		a := account(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, body) }), batchSettings())
+		if out, err := New().Upsert(t.Context(), a, mentions(2)); !fault.Is(err, fault.Ambiguous) || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %+v %v; want …%s…", body, out, err, want)
+		}
+	}
+	for body, want := range map[string]string{
+		`{"results":[{"id":"forum:1","success":true}]}`:                                             "map[ambiguous:1 created:1]",
+		`{"results":{"forum:1":{"success":false},"forum:0":{"success":true}}}`:                      "map[created:1 invalid:1]",
+		`{"results":[{"id":"forum:1","success":false},{"id":"forum:0","success":true},{"id":"x"}]}`: "map[created:1 invalid:1]",
+	} {
+		a := account(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, body) }), with(batchSettings(), "result", keyed))
+		if out, err := New().Upsert(t.Context(), a, mentions(2)); err != nil || fmt.Sprint(kinds(out)) != want {
+			t.Errorf("%s: %v %v; want %s", body, kinds(out), err, want)
+		}
+	}
+}
+
 // TestRequests looks at what goes over the wire.
 func TestRequests(t *testing.T) {
 	type seen struct {
