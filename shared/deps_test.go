@@ -29,7 +29,7 @@ var layers = [][]string{
 	{"app"},
 	{"lambdarun", "localrun", "twin/*"},
 	{"twin"},
-	{"world"},
+	{"world", "simulation"},
 }
 
 func layer(pkg string) int {

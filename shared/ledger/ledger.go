@@ -64,6 +64,7 @@ type Delivery struct {
 	State    State     `json:"state"`
 	Reason   string    `json:"reason,omitempty"`
 	Attempts int       `json:"attempts,omitempty"` // judgements by the vendor
+	Begun    bool      `json:"begun,omitempty"`    // somebody may have sent it, whatever became of that
 	Created  int       `json:"created,omitempty"`  // records of each kind
 	Updated  int       `json:"updated,omitempty"`
 	Record   string    `json:"record,omitempty"` // id of the mention's own record, where told

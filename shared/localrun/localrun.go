@@ -97,7 +97,7 @@ func (h *Home) wire(ctx context.Context) (err error) {
 	}
 	h.App, err = app.New(ctx, app.Options{Store: h.store, Queue: h.queue, Urgent: h.queue.Urgent(), Archive: archive, Secrets: o.Secrets,
 		Leases: &pipeline.LocalLeases{Now: time.Now}, Networks: o.Networks, CRMs: o.CRMs, Env: o.Env,
-		Ports: pipeline.Ports{Now: time.Now, NewID: NewID, Log: o.Log, HTTP: o.HTTP, Base: o.Base, Private: o.Private}})
+		Ports: pipeline.Ports{Now: time.Now, NewID: NewID, Log: o.Log, HTTP: o.HTTP, Exact: true, Base: o.Base, Private: o.Private}})
 	if err != nil || o.Config == "" {
 		return err
 	}

@@ -192,20 +192,21 @@ func (p *Pipeline) putLines(ctx context.Context, w *world, todo []*one) (failed 
 	}
 	var messages []queue.Message
 	var owners []*one
+	known := make([]bool, len(todo))
 	for i, res := range p.lines.Put(ctx, rows...) {
 		o := todo[i]
 		if conflicted(res) {
 			stored, err := p.lines.Row(res.Stored)
 			if err == nil {
 				stored.Part, stored.Sort = o.place.Part, o.place.Sort
-				rows[i], res.Err = &stored, nil
+				rows[i], res.Err, known[i] = &stored, nil, true
 			}
 		}
 		if res.Err != nil {
 			failed = append(failed, failure{o, res.Err})
 			continue
 		}
-		for _, m := range p.deliveries(w, o, rows[i]) {
+		for _, m := range p.deliveries(w, o, rows[i], known[i]) {
 			messages, owners = append(messages, m), append(owners, o)
 		}
 	}
@@ -227,14 +228,14 @@ type Task struct {
 }
 
 // deliveries makes the messages for a line's open deliveries.
-func (p *Pipeline) deliveries(w *world, o *one, row *store.Row[ledger.Line]) []queue.Message {
+func (p *Pipeline) deliveries(w *world, o *one, row *store.Row[ledger.Line], again bool) []queue.Message {
 	var out []queue.Message
 	for _, d := range row.Value.Deliveries {
 		if !d.State.Open() {
 			continue
 		}
 		t := Task{Place: o.place, Version: row.Version, Line: row.Value, Lane: topology.DeliverBulk}
-		t.Account, t.Mention = d.Account, o.event.Mention.ID
+		t.Account, t.Mention, t.Attempted = d.Account, o.event.Mention.ID, again
 		if m := w.mentions[t.Mention]; m != nil {
 			d := m.Value.Decision
 			if d.Conversation != nil {

@@ -146,6 +146,7 @@ func (p *Pipeline) parkTasks(ctx context.Context, account, reason string, tasks 
 		if t.err != nil || t.done {
 			continue
 		}
+		t.Attempted = true
 		m := t.Task.message()
 		m.Group = account
 		messages, waiting = append(messages, m), append(waiting, t)
@@ -215,9 +216,9 @@ func (b *delivering) refresh(ctx context.Context) error {
 			continue
 		}
 		t.Version, t.Line = row.Version, row.Value
-		if d := t.Line.Delivery(t.Account); d == nil || !d.State.Open() {
-			t.done = true
-		}
+		d := t.Line.Delivery(t.Account)
+		t.done = d == nil || !d.State.Open()
+		t.Attempted = t.Attempted || d != nil && d.Begun
 	}
 	return nil
 }
@@ -343,7 +344,8 @@ func (b *delivering) ask(t *task, kind string) error {
 			b.wants[id] = w
 			b.order = append(b.order, w)
 		}
-		w.record.Attempted = w.record.Attempted || t.Attempted
+		// What has an earlier revision may be there already, so nothing is created blindly.
+		w.record.Attempted = w.record.Attempted || t.Attempted || revision > 1
 		t.wants = append(t.wants, w)
 	}
 	return nil
@@ -416,9 +418,6 @@ func (b *delivering) conclude(ctx context.Context, closed error) error {
 	if len(waiting) > 0 {
 		if err := b.p.closeAccount(ctx, b.conf.Name, closed); err != nil {
 			return err
-		}
-		for _, t := range waiting {
-			t.Attempted = true
 		}
 		return b.p.parkTasks(ctx, b.conf.Name, closed.Error(), waiting)
 	}

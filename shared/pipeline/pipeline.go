@@ -36,6 +36,9 @@ type Ports struct {
 	// Fence is how long a worker may go on after the queue has given its message to another. An edit waits so long after
 	// the delivery before it was settled. 0 where messages are claimed in memory.
 	Fence time.Duration
+	// Exact says that the queue never copies a message. Where it may, what cannot be repeated without harm is noted
+	// down before it is sent.
+	Exact bool
 	// Base is the public address before /hooks/, for signatures over the address.
 	Base string
 	// Private allows loopback and private addresses: a process flag, never configuration.

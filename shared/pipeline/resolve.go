@@ -32,7 +32,7 @@ func (w *world) decide(o *one) {
 		o.line.Outcome, o.line.Reason = ledger.Merged, "the same event came before"
 		return
 	}
-	if reason := outdated(row.Value, row.Version > 0, o.event); reason != "" {
+	if reason := outdated(row.Value, exists(row), o.event); reason != "" {
 		o.settled, o.known = true, true
 		o.line.Outcome, o.line.Reason = ledger.Merged, reason
 		return
@@ -40,7 +40,7 @@ func (w *world) decide(o *one) {
 	switch {
 	case o.event.Verb == flow.Reaction:
 		w.react(o, row)
-	case o.event.Verb == flow.Delete && row.Version == 0:
+	case o.event.Verb == flow.Delete && !exists(row):
 		// Remembered, so that the mention itself does not come back when it arrives late.
 		w.remember(o, row, decide.Decision{Outcome: string(ledger.Filtered), Reason: "deletes what never came"})
 		o.line.Outcome, o.line.Reason = ledger.Filtered, "deletes what never came"
@@ -51,6 +51,9 @@ func (w *world) decide(o *one) {
 	}
 	o.settled = true
 }
+
+// exists tells whether a row is in the store, or will be after this round.
+func exists[T any](r *held[T]) bool { return r != nil && (r.Version > 0 || r.dirty) }
 
 // outdated tells why an event says nothing new, "" if it does.
 func outdated(known MentionRow, exists bool, e flow.Event) string {
@@ -70,7 +73,7 @@ func outdated(known MentionRow, exists bool, e flow.Event) string {
 // react takes in new counts of likes, shares and comments.
 func (w *world) react(o *one, row *held[MentionRow]) {
 	o.line.Outcome, o.line.Reason, o.known = ledger.Merged, "reactions counted", true
-	if row.Version == 0 && row.Value.Mention.ID == "" {
+	if !exists(row) {
 		o.line.Outcome, o.line.Reason = ledger.Filtered, "reaction to what never came"
 		return
 	}
@@ -94,14 +97,14 @@ func (w *world) inputs(o *one) *decide.Inputs {
 	if in.Source == "" {
 		in.Source = "live"
 	}
-	if a := w.authors[m.Author.ID]; a != nil && a.Version > 0 || a != nil && a.dirty {
+	if a := w.authors[m.Author.ID]; exists(a) {
 		known := a.Value.Author
 		in.Known, in.Seen, in.Objected = &known, a.Value.Seen, a.Value.Objected
 		if p := w.person(a.Value.Person); p != nil {
 			in.Person = p
 		}
 	}
-	if c := w.conversations[conversationOf(m)]; c != nil && (c.Version > 0 || c.dirty) {
+	if c := w.conversations[conversationOf(m)]; exists(c) {
 		known := c.Value.Conversation
 		known.Turns = slices.Clone(known.Turns)
 		in.Conversation = &known
@@ -122,7 +125,7 @@ func (w *world) inputs(o *one) *decide.Inputs {
 func (w *world) person(id string) *flow.Person {
 	for range 4 {
 		row := w.people[id]
-		if id == "" || row == nil || row.Version == 0 && !row.dirty {
+		if id == "" || !exists(row) {
 			return nil
 		}
 		if row.Value.Person.Merged == "" {
@@ -188,7 +191,7 @@ func (w *world) applyAuthor(o *one, d decide.Decision) {
 	if id == "" || a.Value.Person == id {
 		return
 	}
-	if p := w.people[id]; p != nil && (p.Version > 0 || p.dirty) {
+	if p := w.people[id]; exists(p) {
 		a.Value.Person = id
 		if !slices.Contains(p.Value.Person.Authors, m.Author.ID) {
 			p.Value.Person.Authors = append(p.Value.Person.Authors, m.Author.ID)

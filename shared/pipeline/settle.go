@@ -18,6 +18,7 @@ type verdict struct {
 	created int
 	updated int
 	record  string
+	begun   bool // it is about to be sent, or may have been
 	judged  bool // the vendor judged it: counts as an attempt
 	wait    time.Duration
 }
@@ -74,9 +75,10 @@ func (p *Pipeline) enter(row *store.Row[ledger.Line], t *task) bool {
 	if v.judged {
 		d.Attempts++
 	}
-	if v.state.Open() && !v.judged && d.Reason == v.reason {
+	if v.state.Open() && !v.judged && d.Reason == v.reason && d.Begun == v.begun {
 		return false
 	}
+	d.Begun = d.Begun || v.begun
 	d.State, d.Reason = v.state, v.reason
 	d.Created += v.created
 	d.Updated += v.updated

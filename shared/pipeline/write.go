@@ -88,11 +88,23 @@ func (b *delivering) recheck(ctx context.Context) error {
 	if err := b.refresh(ctx); err != nil {
 		return err
 	}
+	var begun []*task
 	for _, t := range b.tasks {
 		for _, w := range t.wants {
+			w.record.Attempted = w.record.Attempted || t.Attempted
 			if t.done && w.state == "" && w.err == nil && !w.leveled {
 				w.state = ledger.Unchanged
 			}
+		}
+		if !b.p.Ports.Exact && !t.done && len(t.wants) > 0 {
+			t.verdict = verdict{state: ledger.Queued, begun: true}
+			begun = append(begun, t)
+		}
+	}
+	b.p.settle(ctx, begun)
+	for _, t := range begun {
+		if t.verdict = (verdict{}); t.err != nil {
+			return t.err
 		}
 	}
 	return nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -154,10 +155,17 @@ func (m *model) watch(have *row, r crm.Record) {
 		s.violate("%s: %s goes back from revision %.0f to %.0f", m.name, r.Key, have.revision, rev)
 	}
 	have.revision = max(have.revision, rev)
-	for f, v := range have.human {
-		if now, writes := r.Fields[f]; writes && now != v && (s.active == nil || s.active.read[r.Object+"/"+r.Key] == have.edits) {
-			s.violate("%s: a human's edit of %s in %s was overwritten", m.name, f, r.Key)
+	for _, f := range slices.Sorted(maps.Keys(have.human)) {
+		v := have.human[f]
+		now, writes := r.Fields[f]
+		if !writes || now == v {
+			continue
 		}
+		if s.active == nil || s.active.read[r.Object+"/"+r.Key] == have.edits {
+			s.violate("%s: a human's edit of %s in %s was overwritten", m.name, f, r.Key)
+			continue
+		}
+		delete(have.human, f) // it came between our read and our write: this CRM has no conditional writes
 	}
 	s.log("  %s holds %s rev %.0f %q", m.name, r.Key, rev, r.Fields["text"])
 }

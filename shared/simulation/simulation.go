@@ -12,6 +12,7 @@ import (
 	"iter"
 	"log/slog"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"rapport/shared/app"
@@ -50,21 +51,23 @@ type Result struct {
 
 // Sim is one run.
 type Sim struct {
-	rng     *rand.Rand
-	options Options
-	now     time.Time
-	ids     int
-	app     *app.App
-	queue   *queuememory.Queue
-	net     *net
-	keyed   *model
-	list    *model
-	workers []*worker
-	active  *worker
-	calm    bool // no more faults: the world recovers
-	faults  int
-	steps   int
-	log     func(format string, args ...any)
+	rng      *rand.Rand
+	options  Options
+	now      time.Time
+	ids      int
+	app      *app.App
+	queue    *queuememory.Queue
+	net      *net
+	keyed    *model
+	list     *model
+	workers  []*worker
+	active   *worker
+	calm     bool // no more faults: the world recovers
+	faults   int
+	steps    int
+	kills    int
+	redriven int
+	log      func(format string, args ...any)
 
 	violations []string
 }
@@ -127,7 +130,7 @@ func (s *Sim) build() error {
 	s.keyed, s.list = newModel(s, "keyed", true), newModel(s, "list", false)
 	var err error
 	s.app, err = app.New(context.Background(), app.Options{
-		Store: &unsafeStore{inner, s}, Queue: &unsafeQueue{s.queue, s}, Archive: &unsafeArchive{archivememory.New(), s}, Secrets: noSecrets{},
+		Store: &unsafeStore{inner, s}, Queue: &unsafeQueue{s.queue, s}, Archive: &unsafeArchive{archivememory.New(), s}, Secrets: oneSecret{},
 		Networks: map[string]network.Network{"net": s.net}, CRMs: map[string]crm.CRM{"keyed": s.keyed, "list": s.list},
 		Ports: pipeline.Ports{Now: clock, NewID: s.newID, Log: slog.New(slog.DiscardHandler), Fence: visibility},
 	})
@@ -158,7 +161,7 @@ func (s *Sim) point(where string) {
 	if w.dead { // its deferred calls reach nothing any more
 		return
 	}
-	if s.chance(0.004) || s.now.Sub(w.started) > limit {
+	if s.chance(0.005) || s.now.Sub(w.started) > limit {
 		s.log("%s crashes at %s", w.name, where)
 		w.dead = true
 		panic(crash{})
@@ -256,7 +259,7 @@ func (s *Sim) play() {
 		if s.step() {
 			continue
 		}
-		if s.calm && s.idle() {
+		if s.calm && s.idle() && !s.redrive() {
 			return
 		}
 		s.now = s.now.Add(time.Duration(50+s.rng.IntN(1000)) * time.Millisecond)
@@ -283,21 +286,26 @@ func (s *Sim) step() bool {
 			}
 		}
 		return len(s.workers) > 0
-	case n < 90 && !s.net.finished():
+	case n < 90 && !s.net.finished() && len(s.workers) < 7:
 		s.spawn("receive", s.net.send)
 		return true
-	case n < 93:
+	case n < 93 && !s.busy("tick"):
 		s.spawn("tick", func() {
 			if err := s.app.Tick(context.Background(), pipeline.Feed{Probe: 5, Most: 20}); err != nil {
 				s.log("tick: %v", err)
 			}
 		})
 		return false
-	case n < 95 && !s.calm:
+	case n == 94 && !s.calm && s.rng.IntN(3) == 0:
 		s.disturb()
 		return true
 	}
 	return len(s.workers) > 0
+}
+
+// busy tells whether a worker of that name is alive.
+func (s *Sim) busy(name string) bool {
+	return slices.ContainsFunc(s.workers, func(w *worker) bool { return w.name == name })
 }
 
 // disturb changes the world: humans, agents, configuration, the end of a process.
@@ -312,7 +320,8 @@ func (s *Sim) disturb() {
 	case 5:
 		s.keyed.storm()
 	case 6:
-		if s.rng.IntN(3) == 0 {
+		if s.kills < 3 {
+			s.kills++
 			s.log("the process is killed")
 			s.faults++
 			s.killAll()
@@ -324,6 +333,26 @@ func (s *Sim) disturb() {
 			s.violate("publish: %v", err)
 		}
 	}
+}
+
+// redrive does what an operator does with messages that crashed six times: it tries them again.
+func (s *Sim) redrive() (some bool) {
+	depth, err := s.queue.Depth(context.Background())
+	if err != nil {
+		s.violate("depth: %v", err)
+	}
+	for _, d := range depth {
+		if d.Dead > 0 && s.redriven < 20 {
+			n, err := s.queue.Redrive(context.Background(), d.Lane, 100)
+			if err != nil {
+				s.violate("redrive: %v", err)
+			}
+			s.redriven++
+			some = some || n > 0
+			s.log("redrive of %d in %s", n, d.Lane)
+		}
+	}
+	return some
 }
 
 // idle tells whether nothing is under way any more.
@@ -354,13 +383,13 @@ func (s *Sim) violate(format string, args ...any) {
 	s.violations = append(s.violations, v)
 }
 
-// noSecrets is for accounts that have none.
-type noSecrets struct{}
+// oneSecret has one secret for everything.
+type oneSecret struct{}
 
-func (noSecrets) Get(context.Context, string) (flow.Secret, error) {
-	return flow.Secret{}, fault.New(fault.NotFound, "no secrets here")
+func (oneSecret) Get(context.Context, string) (flow.Secret, error) {
+	return flow.NewSecret("one for all"), nil
 }
-func (noSecrets) Forget(string) {}
+func (oneSecret) Forget(string) {}
 
 // unsafeStore gives way and fails at every call.
 type unsafeStore struct {
@@ -374,7 +403,7 @@ func (s *Sim) before(where string) error {
 	if s.lost() {
 		return errLost
 	}
-	if s.active != nil && s.chance(0.008) {
+	if s.active != nil && s.chance(0.012) {
 		s.log("  %s throttled at %s", s.active.name, where)
 		return fault.New(fault.Transient, "throttled at %s", where)
 	}

@@ -107,6 +107,16 @@ func (s *Sim) verify() {
 
 // verifyPost checks one mention: each of its events has a line, and the CRM holds the newest revision.
 func (s *Sim) verifyPost(id string, p *post, lines map[string][]ledger.Line) {
+	before := len(s.violations)
+	defer func() {
+		if len(s.violations) > before {
+			for _, e := range p.events {
+				for _, l := range lines[e] {
+					s.log("  line of %s: %+v", e, l)
+				}
+			}
+		}
+	}()
 	for _, e := range p.events {
 		real := 0
 		for _, l := range lines[e] {
