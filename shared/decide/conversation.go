@@ -301,12 +301,34 @@ func (w *draft) subject(text string) string {
 	return strings.ToUpper(title[:1]) + title[1:] + ": " + opening(text)
 }
 
-// opening is how a text begins.
+// opening is how a text begins, on one line.
 func opening(text string) string {
-	if len(text) > 8*subjectLength {
-		text = strings.ToValidUTF8(text[:8*subjectLength], "")
+	var b strings.Builder
+	b.Grow(2 * subjectLength)
+	for word := range strings.FieldsSeq(text) {
+		if b.Len() > 0 {
+			b.WriteByte(' ')
+		}
+		b.WriteString(word)
+		if b.Len() > 6*subjectLength {
+			break // enough of the widest letters
+		}
 	}
-	return expression.Cut(strings.Join(strings.Fields(text), " "), subjectLength)
+	line := b.String()
+	// Letters of Latin scripts are characters of their own; only others have to be counted as people see them.
+	seen, end := 0, 0
+	for i, r := range line {
+		if r >= 0x300 {
+			return expression.Cut(line, subjectLength)
+		}
+		if seen == subjectLength-1 {
+			end = i
+		}
+		if seen++; seen > subjectLength {
+			return strings.TrimRight(line[:end], " ") + "…"
+		}
+	}
+	return line
 }
 
 func german(intent string) string {

@@ -9,6 +9,7 @@ import (
 
 	"rapport/shared/config"
 	"rapport/shared/decide/calendar"
+	"rapport/shared/decide/identity"
 	"rapport/shared/decide/language"
 	"rapport/shared/decide/personal"
 	"rapport/shared/decide/route"
@@ -37,7 +38,7 @@ type brand struct {
 	finder   *personal.Finder
 	calendar *calendar.Calendar
 	sla      route.SLA
-	names    []string // by which people and impostors go
+	marks    []identity.Mark
 	terms    []string // lower case
 	reopen   time.Duration
 }
@@ -81,10 +82,11 @@ func newBrand(c config.Brand) (brand, error) {
 	if c.ReopenDays > 0 {
 		b.reopen = time.Duration(c.ReopenDays) * 24 * time.Hour
 	}
-	for _, n := range append([]string{c.Title, c.Name}, c.Terms...) {
-		if n != "" && !slices.Contains(b.names, n) {
-			b.names = append(b.names, n)
-			b.terms = append(b.terms, strings.ToLower(n))
+	names := append([]string{c.Title, c.Name}, c.Terms...)
+	b.marks = identity.Marks(names)
+	for _, n := range names {
+		if n = strings.ToLower(n); n != "" && !slices.Contains(b.terms, n) {
+			b.terms = append(b.terms, n)
 		}
 	}
 	var errs [3]error

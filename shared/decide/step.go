@@ -88,7 +88,7 @@ func (w *draft) personal() {
 
 // identify says who the author is, as far as that may be asked.
 func (w *draft) identify() {
-	if by, ok := identity.Impostor(w.author, w.brand.names, w.brand.Official); ok {
+	if by, ok := identity.Impostor(w.author, w.brand.marks, w.brand.Official); ok {
 		w.Impostor = true
 		w.say("identity", "goes by the name of “%s” without being one of its accounts", by)
 	}

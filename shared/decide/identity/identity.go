@@ -109,18 +109,32 @@ func has(list []Candidate, person string) bool {
 	return slices.ContainsFunc(list, func(c Candidate) bool { return c.Person == person })
 }
 
-// Impostor tells whether an author goes by the brand's name without being one of its accounts, and by which of names (the
-// brand's title and terms). Accounts that the network vouches for are none.
-func Impostor(a flow.Author, names, official []string) (string, bool) {
+// Mark is a name of the brand in the form in which look-alikes are compared.
+type Mark struct{ name, skeleton string }
+
+// Marks prepares the brand's title and terms. Very short ones are left out: too many people are called so.
+func Marks(names []string) []Mark {
+	var out []Mark
+	for _, n := range names {
+		if s := Skeleton(strings.TrimPrefix(n, "@")); len(s) >= 4 {
+			out = append(out, Mark{n, s})
+		}
+	}
+	return out
+}
+
+// Impostor tells whether an author goes by the brand's name without being one of its accounts, and by which. Accounts
+// that the network vouches for are none.
+func Impostor(a flow.Author, marks []Mark, official []string) (string, bool) {
 	if a.ID == "" || a.Verified || slices.Contains(official, a.ID) {
 		return "", false
 	}
 	handle, _, _ := strings.Cut(strings.TrimPrefix(a.Handle, "@"), "@") // fediverse: user@host
 	handle, _, _ = strings.Cut(handle, ".bsky")
-	for _, mine := range []string{Skeleton(handle), Skeleton(a.Name)} {
-		for _, n := range names {
-			if s := Skeleton(strings.TrimPrefix(n, "@")); len(s) >= 4 && resembles(mine, s) {
-				return n, true
+	for _, mine := range [...]string{Skeleton(handle), Skeleton(a.Name)} {
+		for _, m := range marks {
+			if resembles(mine, m.skeleton) {
+				return m.name, true
 			}
 		}
 	}

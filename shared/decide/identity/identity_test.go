@@ -34,7 +34,7 @@ func TestResolve(t *testing.T) {
 }
 
 func TestImpostor(t *testing.T) {
-	names, ours := []string{"Nordlicht", "@nordlicht"}, []string{"x:1"}
+	names, ours := Marks([]string{"Nordlicht", "@nordlicht", "Nor"}), []string{"x:1"}
 	for _, c := range []struct {
 		id, handle, name string
 		want             bool
@@ -68,6 +68,6 @@ func TestDomains(t *testing.T) {
 func FuzzSkeleton(f *testing.F) {
 	f.Add("N0rdlісht 𝐍𝐨𝐫𝐝", "Nordlicht")
 	f.Fuzz(func(t *testing.T, a, b string) {
-		Impostor(flow.Author{ID: "x:1", Handle: a, Name: b}, []string{a, b}, nil)
+		Impostor(flow.Author{ID: "x:1", Handle: a, Name: b}, Marks([]string{a, b}), nil)
 	})
 }

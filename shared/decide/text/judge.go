@@ -22,6 +22,9 @@ func judge(in Input, t *tokens, e *evidence) Result {
 	if r.Complaint = slices.Contains(r.Intents, "complaint"); r.Complaint != (r.Sure >= 0.5) {
 		r.Confidence = 0.5 // another head decided
 	}
+	if r.Intents[0] == "chatter" {
+		r.Confidence = min(r.Confidence, 0.55) // nothing was recognised, which says little
+	}
 	r.Polarity, r.Sentiment = e.attitude(&r)
 	r.Severity = e.severity(&r)
 	r.Department = e.department(in, &r)
@@ -34,6 +37,20 @@ func (e *evidence) relate(in Input, t *tokens) {
 	s := &e.sum
 	if s[hDanger] > 0 {
 		s[hSevere] += 2 * min(s[hDanger], 1)
+	}
+	// Somebody who speaks to the brand, or of himself, and says what is not: that is mostly meant as it sounds.
+	if s[hComplaint] >= weakCue && t.questions == 0 && s[hPraise] < 0.7 {
+		if e.address || in.Kind == "reply" || in.Kind == "review" || t.tags > 0 {
+			s[hComplaint] += 0.2
+		}
+		if e.self {
+			s[hComplaint] += 0.2
+		}
+	} else if t.questions > 0 && e.weak > 0 {
+		s[hComplaint] -= e.weak // "gibt es das nicht auch in blau?"
+	}
+	if e.lone && s[hComplaint] >= weakCue {
+		s[hIrony] += 0.9
 	}
 	// Praise next to a reproach is irony, or the friendly first sentence before it; irony needs something to be about.
 	if s[hIrony] > 0 {
@@ -83,7 +100,7 @@ func (e *evidence) intents(in Input, t *tokens, r *Result) []string {
 	if s[hSpam] >= intentFrom && s[hComplaint] < 1.4 && s[hLegal] < intentFrom && s[hDanger] == 0 {
 		return []string{"spam"}
 	}
-	complaint := r.Complaint || has(hChurn) && s[hComplaint] >= 0.5
+	complaint := r.Complaint && (!has(hChurn) || s[hComplaint]-e.weak >= 0.6) || has(hChurn) && s[hComplaint]-e.weak >= 0.5
 	if has(hIdea) && s[hComplaint] < 1.1 && s[hDanger] == 0 && !has(hChurn) {
 		complaint = false // a hint, with a word of what is wrong
 	}

@@ -1,9 +1,9 @@
 package text
 
 import (
-	"bytes"
 	_ "embed" // the lexicon
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -93,13 +93,13 @@ type lexicon struct {
 	suffix   map[string][]int32
 	numbers  []int32
 	patterns []pattern
-	shortest int // of the prefixes
-	longest  int
+	begins   []int // lengths of the prefixes, the longest first
+	ends     []int // lengths of the suffixes
 }
 
 // parse reads the lexicon. Its mistakes are the author's, so they name the line.
 func parse(source string) (*lexicon, error) {
-	l := &lexicon{exact: map[string][]int32{}, prefix: map[string][]int32{}, suffix: map[string][]int32{}, shortest: 99}
+	l := &lexicon{exact: map[string][]int32{}, prefix: map[string][]int32{}, suffix: map[string][]int32{}}
 	number := 0
 	for line := range strings.Lines(source) {
 		number++
@@ -178,16 +178,26 @@ func (l *lexicon) add(words []string, p pattern) error {
 		switch {
 		case strings.HasPrefix(w, "*"):
 			l.suffix[w[1:]] = append(l.suffix[w[1:]], id)
-			// A tail is one of compounds, also of the word alone.
+			l.ends = withLength(l.ends, len(w)-1)
 		case strings.HasSuffix(w, "*"):
 			w = w[:len(w)-1]
 			l.prefix[w] = append(l.prefix[w], id)
-			l.shortest, l.longest = min(l.shortest, len(w)), max(l.longest, len(w))
+			l.begins = withLength(l.begins, len(w))
 		default:
 			l.exact[w] = append(l.exact[w], id)
 		}
 	}
 	return nil
+}
+
+// withLength adds n to a falling list.
+func withLength(list []int, n int) []int {
+	if slices.Contains(list, n) {
+		return list
+	}
+	list = append(list, n)
+	slices.SortFunc(list, func(a, b int) int { return b - a })
+	return list
 }
 
 func parseElem(w string) elem {
@@ -281,14 +291,16 @@ func (l *lexicon) find(t *tokens, i int, lang string, hits []hit) []hit {
 	if ids, ok := l.exact[string(w)]; ok {
 		try(ids)
 	}
-	for n := min(len(w), l.longest); n >= l.shortest; n-- {
-		if ids, ok := l.prefix[string(w[:n])]; ok {
-			try(ids)
+	for _, n := range l.begins {
+		if n <= len(w) {
+			if ids, ok := l.prefix[string(w[:n])]; ok {
+				try(ids)
+			}
 		}
 	}
-	if len(w) >= 6 && !bytes.ContainsAny(w, "0123456789") {
-		for k := range len(w) - 3 {
-			if ids, ok := l.suffix[string(w[k:])]; ok {
+	for _, n := range l.ends {
+		if n < len(w) {
+			if ids, ok := l.suffix[string(w[len(w)-n:])]; ok {
 				try(ids)
 			}
 		}

@@ -56,6 +56,10 @@ type evidence struct {
 	words   []weighed
 	opening bool // begins as a question does
 	aside   bool // "wenn", "if": what follows is supposed
+	address bool // speaks to somebody: ihr, euch, you, your
+	self    bool // speaks of himself or herself: ich, wir, my
+	lone    bool // a sentence of one word of praise: "Toll."
+	weak    float32
 }
 
 type weighed struct {
@@ -115,17 +119,22 @@ func (e *evidence) take(t *tokens, h hit) {
 			w *= strength
 			own = max(own, w)
 			e.cues++
+			if h.p.effects[hComplaint] == weakCue { // the little words say little, however many there are
+				w = min(w, weakMost-e.weak)
+				e.weak += w
+			}
 		case hTone:
 			w *= strength
 			if turned {
 				w *= -0.5
-				if w < 0 { // "not good" is a reproach
+				if w < -0.3 { // "not good" is a reproach
 					e.sum[hComplaint] += 0.6
 					own = 0.6
 				}
 			}
 			if w > 0 {
 				e.pos += w
+				e.lone = e.lone || h.to == h.from+1 && t.words[h.from].sentence && (h.to == len(t.words) || t.words[h.to].sentence) && h.p.effects[hPraise] > 0 && plain(t.at(h.from))
 			}
 		case hPraise:
 			if turned {
@@ -140,6 +149,11 @@ func (e *evidence) take(t *tokens, h hit) {
 	}
 	e.strong = max(e.strong, own)
 	e.word(t, h, turned)
+}
+
+// plain tells words of praise that stand alone in irony; thanks mostly closes a letter, and emoji are no words.
+func plain(w []byte) bool {
+	return w[0] < 0x80 && string(w) != "danke" && string(w) != "thanks" && string(w) != "thx"
 }
 
 // word remembers what is worth showing.
@@ -210,8 +224,13 @@ func (e *evidence) form(t *tokens) {
 		if t.words[i].sentence && asks(w) {
 			e.opening = true
 		}
-		if w == "wenn" || w == "falls" || w == "if" {
+		switch w {
+		case "wenn", "falls", "if":
 			e.aside = true
+		case "ihr", "euch", "euer", "eure", "eurem", "euren", "eurer", "sie", "ihnen", "ihre", "ihren", "you", "your", "vous", "votre", "u", "uw":
+			e.address = true
+		case "ich", "wir", "mir", "mich", "uns", "mein", "meine", "meinen", "meiner", "meinem", "unser", "unsere", "i", "we", "my", "our", "me", "us", "im", "ive", "hab":
+			e.self = true
 		}
 	}
 }
@@ -227,6 +246,12 @@ func asks(w string) bool {
 	}
 	return false
 }
+
+// weakCue marks the little words ("nicht", "only"); together they give at most weakMost.
+const (
+	weakCue  = 0.3
+	weakMost = 0.45
+)
 
 // logistic maps a distance from a threshold to a probability.
 func logistic(x float64) float64 { return 1 / (1 + math.Exp(-x)) }
@@ -249,8 +274,11 @@ func (e *evidence) shown(most int) []string {
 			sign = "-"
 		}
 		word := sign + strings.ToLower(strings.Join(strings.Fields(w.word), " "))
-		if len(out) < most && !slices.Contains(out, word) {
+		if !slices.Contains(out, word) {
 			out = append(out, word)
+		}
+		if len(out) == most {
+			break
 		}
 	}
 	return out

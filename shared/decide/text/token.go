@@ -34,6 +34,10 @@ func cut(text string) *tokens {
 	t := &tokens{text: text, folded: make([]byte, 0, len(text)+len(text)/4+8), words: make([]word, 0, len(text)/5+4)}
 	sentence, clause := true, true
 	for i := 0; i < len(text); {
+		if text[i] == ' ' {
+			i++
+			continue
+		}
 		r, size := utf8.DecodeRuneInString(text[i:])
 		switch {
 		case unicode.IsLetter(r) || r >= '0' && r <= '9':
@@ -110,9 +114,21 @@ func (t *tokens) word(at int, first rune) int {
 	i, letters, upper := at, 0, 0
 	var last, before rune
 	for i < len(t.text) {
+		if b := t.text[i] | 0x20; b >= 'a' && b <= 'z' {
+			letters++
+			if t.text[i] != b {
+				upper++
+			}
+			if r := rune(b); r != last || r != before {
+				t.folded = append(t.folded, b)
+				before, last = last, r
+			}
+			i++
+			continue
+		}
 		r, size := utf8.DecodeRuneInString(t.text[i:])
 		switch {
-		case r < 0x80 && (r|0x20 >= 'a' && r|0x20 <= 'z') || r >= 0x80 && unicode.IsLetter(r) || r == 0x303 || r == 0x308 || r == 0x301:
+		case r >= 0x80 && unicode.IsLetter(r) || r == 0x303 || r == 0x308 || r == 0x301:
 			letters++
 			if unicode.IsUpper(r) {
 				upper++
