@@ -248,6 +248,9 @@ func (p *Pipeline) gather(ctx context.Context, plan *Plan, todo []*one) (*world,
 	for _, o := range todo {
 		if !o.settled {
 			ids = append(ids, o.event.Mention.ID)
+			if m := o.event.Mention; m.Root == "" && m.Parent != "" {
+				ids = append(ids, m.Parent) // its thread is the parent's
+			}
 		}
 	}
 	if err := fetch(ctx, p.mentions, "-", ids, w.mentions); err != nil {
@@ -261,10 +264,17 @@ func (p *Pipeline) gather(ctx context.Context, plan *Plan, todo []*one) (*world,
 		if row := w.mentions[o.event.Mention.ID]; o.event.Verb == flow.Delete || o.event.Verb == flow.Reaction {
 			o.event.Mention = merge(row.Value.Mention, o.event)
 		}
-		m := o.event.Mention
+		m := &o.event.Mention
+		if m.Root == "" && m.Parent != "" {
+			if parent := w.mentions[m.Parent]; parent.Version > 0 {
+				m.Root = parent.Value.Mention.Thread()
+			} else {
+				m.Root = m.Parent
+			}
+		}
 		authors = append(authors, m.Author.ID)
-		conversations = append(conversations, conversationOf(m))
-		for _, k := range decide.Keys(m, plan.Doc.Brand(m.Brand)) {
+		conversations = append(conversations, conversationOf(*m))
+		for _, k := range decide.Keys(*m, plan.Doc.Brand(m.Brand)) {
 			if k.Kind != "author" {
 				keys = append(keys, p.hashed(k.Kind, k.Value))
 			}

@@ -123,6 +123,12 @@ func (b *delivering) releaseAll() {
 
 // spare reads shared records before they are written again and leaves out what a human changed since.
 func (b *delivering) spare(ctx context.Context) error {
+	if r, ok := b.adapter.(crm.Readable); ok {
+		account, err := b.connect(ctx)
+		if err != nil || !r.Readable(account) {
+			return err
+		}
+	}
 	groups := map[string][]*want{}
 	var objects []string
 	for _, w := range b.order {
