@@ -161,9 +161,13 @@ func (q *Queue) Redrive(ctx context.Context, name queue.Lane, limit int) (int, e
 			return count, nil
 		}
 		sent, err := q.resend(ctx, l, letters)
-		count += q.remove(ctx, l.dead, sent)
-		if err != nil {
+		gone := q.remove(ctx, l.dead, sent)
+		count += gone
+		switch {
+		case err != nil:
 			return count, err
+		case gone < len(sent):
+			return count, fault.New(fault.Transient, "queue: %d messages of %s were sent again but could not be removed: they may come twice", len(sent)-gone, l.dead)
 		}
 	}
 	return count, nil

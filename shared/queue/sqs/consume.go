@@ -36,7 +36,7 @@ type received struct {
 // Consume hands out messages of a lane. A batch whose handler panics or leaves answers out comes again one by one, so
 // that one bad message does not condemn its neighbours; so do messages that a process died over. It returns an error
 // before ctx ends when the queue is missing or forbidden. It may take Options.Wait to end: a request for messages that
-// is cut off would hide what it was about to bring.
+// is cut off would hide what it was about to bring. The queues themselves must not wait (ReceiveMessageWaitTimeSeconds 0).
 func (q *Queue) Consume(ctx context.Context, name queue.Lane, size int, h queue.Handler) error {
 	l, err := q.lane(name)
 	if err != nil {
