@@ -12,6 +12,9 @@ import (
 // Und is the answer where the language cannot be told.
 const Und = "und"
 
+// enough is how many words are read of a text that leaves no doubt.
+const enough = 30
+
 // longest is how many bytes of a word are looked at.
 const longest = 24
 
@@ -85,7 +88,7 @@ type counter struct {
 
 // scan walks over the words; addresses, @names and #tags say nothing about the language.
 func (c *counter) scan(text string) {
-	for i := 0; i < len(text); {
+	for i := 0; i < len(text) && (c.words < enough || !c.clear()); {
 		if b := text[i] | 0x20; b >= 'a' && b <= 'z' {
 			c.add(rune(b))
 			i++

@@ -3,6 +3,7 @@ package text
 import (
 	_ "embed" // the lexicon
 	"fmt"
+	"math/bits"
 	"slices"
 	"strconv"
 	"strings"
@@ -93,13 +94,13 @@ type lexicon struct {
 	suffix   map[string][]int32
 	numbers  []int32
 	patterns []pattern
-	begins   []int // lengths of the prefixes, the longest first
-	ends     []int // lengths of the suffixes
+	begins   [27 * 27]uint32 // which lengths of prefixes there are, as bits, by their first two letters
+	ends     []int           // lengths of the suffixes
 }
 
 // parse reads the lexicon. Its mistakes are the author's, so they name the line.
 func parse(source string) (*lexicon, error) {
-	l := &lexicon{exact: map[string][]int32{}, prefix: map[string][]int32{}, suffix: map[string][]int32{}}
+	l := &lexicon{exact: make(map[string][]int32, 3000), prefix: make(map[string][]int32, 800), suffix: map[string][]int32{}, patterns: make([]pattern, 0, 5000)}
 	number := 0
 	for line := range strings.Lines(source) {
 		number++
@@ -182,12 +183,25 @@ func (l *lexicon) add(words []string, p pattern) error {
 		case strings.HasSuffix(w, "*"):
 			w = w[:len(w)-1]
 			l.prefix[w] = append(l.prefix[w], id)
-			l.begins = withLength(l.begins, len(w))
+			if len(w) < 2 || len(w) > 31 {
+				return fmt.Errorf("a beginning has 2 to 31 letters")
+			}
+			l.begins[pair([]byte(w))] |= 1 << len(w)
 		default:
 			l.exact[w] = append(l.exact[w], id)
 		}
 	}
 	return nil
+}
+
+// pair numbers the first two letters of a word.
+func pair(w []byte) int { return letter(w[0])*27 + letter(w[1]) }
+
+func letter(b byte) int {
+	if b >= 'a' && b <= 'z' {
+		return int(b-'a') + 1
+	}
+	return 0
 }
 
 // withLength adds n to a falling list.
@@ -291,8 +305,12 @@ func (l *lexicon) find(t *tokens, i int, lang string, hits []hit) []hit {
 	if ids, ok := l.exact[string(w)]; ok {
 		try(ids)
 	}
-	for _, n := range l.begins {
-		if n <= len(w) {
+	if len(w) > 1 {
+		for lengths := l.begins[pair(w)]; lengths != 0; lengths &= lengths - 1 {
+			n := bits.TrailingZeros32(lengths)
+			if n > len(w) {
+				break
+			}
 			if ids, ok := l.prefix[string(w[:n])]; ok {
 				try(ids)
 			}
