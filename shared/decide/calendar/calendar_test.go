@@ -41,6 +41,7 @@ func TestAdd(t *testing.T) {
 		{"seconds count as a minute", "2026-11-18T09:00:01+01:00", "1h", "2026-11-18T10:01:00+01:00", office()},
 		{"the clock goes forward: that day has 23 hours", "2026-03-29T00:00:00+01:00", "23h", "2026-03-30T00:00:00+02:00", round},
 		{"the clock goes back: that day has 25 hours", "2026-10-25T00:00:00+02:00", "25h", "2026-10-26T00:00:00+01:00", round},
+		{"late on the evening before the clock goes forward", "2026-03-28T23:30:00+01:00", "1h", "2026-03-29T00:30:00+01:00", round},
 		{"always", "2026-12-25T22:00:00+01:00", "8h", "2026-12-26T06:00:00+01:00", config.Calendar{}},
 	} {
 		from, _ := time.Parse(time.RFC3339, c.from)
