@@ -133,6 +133,13 @@ func (p *Pipeline) putRows(ctx context.Context, w *world) {
 		}
 	}
 	write(ctx, p.mentions, w.mentions)
+	for id, row := range w.mentions {
+		if row.dirty && !row.lost && row.err == nil {
+			p.recent.keep(id, row.Row)
+		} else if row.dirty {
+			p.recent.forget(id)
+		}
+	}
 }
 
 // write puts the dirty rows of a map, in the order of their keys.

@@ -184,8 +184,14 @@ func (b *delivering) load(ctx context.Context) error {
 	b.mentions, b.conversations, b.people = map[string]*held[MentionRow]{}, map[string]*held[ConversationRow]{}, map[string]*held[PersonRow]{}
 	var mentions, people []string
 	for _, t := range b.tasks {
-		if !t.done {
-			mentions, people = append(mentions, t.Mention), append(people, t.Person)
+		if t.done {
+			continue
+		}
+		people = append(people, t.Person)
+		if row, ok := b.p.recent.get(t.Mention); ok {
+			b.mentions[t.Mention] = &held[MentionRow]{Row: row}
+		} else {
+			mentions = append(mentions, t.Mention)
 		}
 	}
 	if err := fetch(ctx, b.p.mentions, "-", mentions, b.mentions); err != nil {
@@ -202,7 +208,7 @@ func (b *delivering) refresh(ctx context.Context) error {
 	var keys []store.Key
 	var again []*task
 	for _, t := range b.tasks {
-		if (t.Attempted || !b.keyed()) && t.Place.Part != "" {
+		if (t.Attempted || !b.keyed() && !b.p.Ports.Exact) && t.Place.Part != "" {
 			keys, again = append(keys, b.p.lines.Key(t.Place.Part, t.Place.Sort)), append(again, t)
 		}
 	}

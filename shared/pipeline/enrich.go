@@ -273,7 +273,10 @@ func (p *Pipeline) gather(ctx context.Context, plan *Plan, todo []*one) (*world,
 			}
 		}
 		authors = append(authors, m.Author.ID)
-		conversations = append(conversations, conversationOf(*m))
+		// Who opens a thread with something new has no conversation there yet.
+		if o.event.Verb != flow.New || m.Private || m.Thread() != m.ID || exists(w.mentions[m.ID]) {
+			conversations = append(conversations, conversationOf(*m))
+		}
 		for _, k := range decide.Keys(*m, plan.Doc.Brand(m.Brand)) {
 			if k.Kind != "author" {
 				keys = append(keys, p.hashed(k.Kind, k.Value))

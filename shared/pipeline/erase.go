@@ -123,6 +123,7 @@ func (p *Pipeline) eraseMention(ctx context.Context, plan *Plan, id string) (rec
 		v.Decision.Score = flow.Score{}
 		return true, nil
 	})
+	p.recent.forget(id)
 	return records, conversations, err
 }
 

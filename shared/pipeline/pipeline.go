@@ -98,6 +98,7 @@ type Pipeline struct {
 	jobs          store.Table[JobRow]
 	due           store.Table[DueRow]
 	seen          store.Table[SeenRow]
+	recent        *recent[MentionRow] // nil where other processes write too
 }
 
 // New makes a pipeline.
@@ -126,6 +127,9 @@ func New(o Options) *Pipeline {
 	p.jobs = store.Table[JobRow]{Store: o.Store, Name: "job"}
 	p.due = store.Table[DueRow]{Store: o.Store, Name: "due"}
 	p.seen = store.Table[SeenRow]{Store: o.Store, Name: "seen"}
+	if o.Ports.Exact {
+		p.recent = &recent[MentionRow]{rows: map[string]store.Row[MentionRow]{}}
+	}
 	return p
 }
 

@@ -158,8 +158,11 @@ func (w *world) remember(o *one, row *held[MentionRow], d decide.Decision) {
 	if o.event.Verb == flow.Delete {
 		v.Mention.Deleted = true
 	}
-	// What other rows hold is not kept twice.
+	// What other rows and the archive hold is not kept twice.
 	v.Decision.Conversation, v.Decision.Seen = nil, decide.Seen{}
+	if !short(o) {
+		v.Decision.Receipts = nil
+	}
 	if c := d.Conversation; c != nil {
 		v.Decision.Conversation = &flow.Conversation{ID: c.ID, Revision: c.Revision}
 	}

@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"encoding/json"
 	"time"
 
 	"rapport/shared/decide"
@@ -52,6 +53,9 @@ func (p *Pipeline) Story(ctx context.Context, id string) (Story, error) {
 			return s, err
 		}
 		s.Lines = append(s.Lines, StoryLine{e.ID, e.Line, line.Value})
+		if err := p.recall(ctx, &s, e.Line, line.Value); err != nil {
+			return s, err
+		}
 	}
 	if c := row.Value.Decision.Conversation; c != nil {
 		conv, _, err := p.conversation(ctx, c.ID)
@@ -61,6 +65,31 @@ func (p *Pipeline) Story(ctx context.Context, id string) (Story, error) {
 		s.Conversation = &conv.Value.Conversation
 	}
 	return s, p.show(ctx, &s, row.Value)
+}
+
+// recall reads the receipts of a line's decision from the archive; the newest decision's stay.
+func (p *Pipeline) recall(ctx context.Context, s *Story, at ledger.Place, l ledger.Line) error {
+	if l.Archive == "" {
+		return nil
+	}
+	batch, err := p.Archive.Read(ctx, l.Archive)
+	if fault.Is(err, fault.NotFound) { // erased, or older than it may be kept
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	for _, e := range batch.Entries {
+		if e.Line != at.Sort || len(e.Decision) == 0 {
+			continue
+		}
+		var d decide.Decision
+		if err := json.Unmarshal(e.Decision, &d); err != nil {
+			return fault.New(fault.Invalid, "the receipt of %s is damaged: %w", at.Sort, err)
+		}
+		s.Receipts = d.Receipts
+	}
+	return nil
 }
 
 // show renders what each CRM account is asked to hold.

@@ -82,7 +82,7 @@ func (b *delivering) lease(ctx context.Context) error {
 
 // recheck drops tasks on unkeyed records that somebody settled between reading and leasing.
 func (b *delivering) recheck(ctx context.Context) error {
-	if b.keyed() {
+	if b.keyed() || b.p.Ports.Exact { // a message that never has a copy is settled by nobody else
 		return nil
 	}
 	if err := b.refresh(ctx); err != nil {
@@ -96,7 +96,7 @@ func (b *delivering) recheck(ctx context.Context) error {
 				w.state = ledger.Unchanged
 			}
 		}
-		if !b.p.Ports.Exact && !t.done && len(t.wants) > 0 {
+		if !t.done && len(t.wants) > 0 {
 			t.verdict = verdict{state: ledger.Queued, begun: true}
 			begun = append(begun, t)
 		}
