@@ -98,6 +98,10 @@ func TestEditAndDelete(t *testing.T) {
 	if deleted.Outcome != Mention || !x.Turns[0].Deleted || x.Turns[0].Text != "" || strings.Contains(x.Subject, "geklärt") || x.Status != flow.Closed || !x.Due.IsZero() {
 		t.Errorf("%+v", x)
 	}
+	gone.Objected = true
+	if blank := d.Decide(gone).Conversation; blank == nil || blank.Turns[0].Text != "" {
+		t.Error("an objection kept a deleted text")
+	}
 	gone.Conversation = x
 	if again := d.Decide(gone).Conversation; again != nil {
 		t.Errorf("deleted twice: %+v", again)

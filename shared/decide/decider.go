@@ -127,13 +127,11 @@ func (d *Decider) Decide(in Inputs) Decision {
 	if in.Known != nil && (w.author.ID == "" || in.Known.ID == w.author.ID) && !w.author.Newer(*in.Known) {
 		w.author = *in.Known
 	}
-	if w.suppressed() {
-		return w.Decision
-	}
 	switch {
-	case in.Event.Verb == flow.Delete || m.Deleted:
+	case in.Event.Verb == flow.Delete || m.Deleted: // what is gone goes, whatever else holds
 		w.Seen = in.Seen
 		w.Conversation = w.deleted()
+	case w.suppressed():
 	case w.own():
 		w.Seen = in.Seen
 		w.tongue()
