@@ -437,3 +437,50 @@ func TestLongWait(t *testing.T) {
 		t.Errorf("hidden for %v seconds, want eleven hours", asked)
 	}
 }
+
+// Together they are more than one request may hold.
+func TestLargeOnesTogether(t *testing.T) {
+	t.Parallel()
+	q := fresh(t)
+	var messages []queue.Message
+	for _, n := range []int{MaxPlain / 2, MaxPlain / 2, 10, MaxPlain, MaxPlain, 10} {
+		messages = append(messages, queue.Message{Lane: "one", Body: noise(n)})
+	}
+	must(t, q.Send(t.Context(), messages...)...)
+	total := 0
+	for _, m := range drain(t, q, "one", len(messages), accept) {
+		total += len(m.Body)
+	}
+	if want := 3*MaxPlain + 20 - MaxPlain%2; total != want {
+		t.Errorf("%d bytes came, want %d", total, want)
+	}
+}
+
+// After a panic the messages of the batch come alone, each with its own chance.
+func TestAloneAfterPanic(t *testing.T) {
+	t.Parallel()
+	q := fresh(t)
+	must(t, q.Send(t.Context(), queue.Message{Lane: "one", Body: []byte("a")}, queue.Message{Lane: "one", Body: []byte("b")}, queue.Message{Lane: "one", Body: []byte("c")})...)
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	var together, alone int
+	must(t, q.Consume(ctx, "one", 10, func(_ context.Context, batch []queue.Message) []error {
+		if batch[0].Receives == 1 {
+			together += len(batch)
+			panic("too much")
+		}
+		if len(batch) != 1 || batch[0].Receives != 2 {
+			t.Errorf("%d messages came together at receive %d after a panic", len(batch), batch[0].Receives)
+		}
+		if alone++; alone == 3 {
+			cancel()
+		}
+		return make([]error, len(batch))
+	}))
+	if together != 3 || alone != 3 {
+		t.Errorf("%d messages met the panic and %d came alone, want 3 and 3", together, alone)
+	}
+	if len(q.suspects) != 0 {
+		t.Errorf("%d messages are still suspected", len(q.suspects))
+	}
+}
