@@ -1,0 +1,88 @@
+package world
+
+import (
+	"time"
+
+	"rapport/shared/topology"
+)
+
+// Cost is what the day would have cost on AWS, estimated.
+type Cost struct {
+	Parts  []CostPart
+	Events float64 // USD for what the day's events caused
+	Idle   float64 // USD for a day on which nothing happens
+}
+
+// CostPart is one line of the estimate.
+type CostPart struct {
+	What  string
+	Count float64
+	Unit  string
+	USD   float64
+}
+
+// List prices of us-east-1 in USD, before the free tier.
+const (
+	pricesOf       = "November 2026"
+	lambdaRequests = 0.20 / 1e6
+	lambdaSeconds  = 0.0000133334 // per GB and second, arm64
+	sqsRequests    = 0.40 / 1e6
+	dynamoWrites   = 0.625 / 1e6
+	dynamoReads    = 0.125 / 1e6
+	s3Writes       = 5.00 / 1e6
+	schedules      = 1.00 / 1e6
+)
+
+// What is not measured here is reckoned with these.
+const (
+	receiveTime     = 8 * time.Millisecond // of one webhook, warm
+	awsSlower       = 2                    // store and queue answer over a network there: time of all other verbs
+	writesPerEvent  = 7                    // units: line 1, its settlements 2, mention 2, author 1, conversation 1
+	readsPerEvent   = 6                    // units: the same rows before, half a unit per KB at most, and those of deliver
+	sqsPerMessage   = 1.3                  // one send; receive and delete in tens, not always full
+	minutesOfDay    = 24 * 60
+	tickTime        = 15 * time.Millisecond
+	pollTime        = 250 * time.Millisecond // most of it waits for the network
+	pollersOfQueue  = 2                      // of Lambda, at all times
+	secondsPerQuery = 20                     // of a long poll that finds nothing
+)
+
+// cost estimates from what was measured: the verbs' batches and time, webhooks, and events.
+func (w *world) cost(events int) Cost {
+	var requests, seconds, messages float64
+	for _, f := range topology.Functions() {
+		gb := float64(f.Memory) / 1024
+		if f.HTTP {
+			for _, tool := range w.sent {
+				requests += float64(tool)
+				seconds += float64(tool) * receiveTime.Seconds() * gb
+			}
+			continue
+		}
+		if f.Name == "poll" || f.Timer {
+			continue // of an idle day too, below
+		}
+		work := w.meter.of(f.Name)
+		requests += float64(work.batches)
+		messages += float64(work.messages)
+		seconds += awsSlower * max(work.busy.Seconds(), float64(work.batches)*0.001) * gb
+	}
+	c := Cost{}
+	add := func(to *float64, what string, count float64, unit string, price float64) {
+		c.Parts = append(c.Parts, CostPart{what, count, unit, count * price})
+		*to += count * price
+	}
+	n := float64(events)
+	add(&c.Events, "Lambda requests", requests, "requests", lambdaRequests)
+	add(&c.Events, "Lambda time", seconds, "GB-seconds", lambdaSeconds)
+	add(&c.Events, "SQS", messages*sqsPerMessage, "requests", sqsRequests)
+	add(&c.Events, "DynamoDB writes", n*writesPerEvent, "units", dynamoWrites)
+	add(&c.Events, "DynamoDB reads", n*readsPerEvent, "units", dynamoReads)
+	add(&c.Events, "S3 archive", float64(w.meter.of("enrich").batches), "writes", s3Writes)
+	queues := float64(len(topology.Queues()))
+	add(&c.Idle, "a day's clock and polls", 2*minutesOfDay, "requests", lambdaRequests)
+	add(&c.Idle, "their time", minutesOfDay*(tickTime+pollTime).Seconds()/4, "GB-seconds", lambdaSeconds)
+	add(&c.Idle, "schedule", minutesOfDay, "calls", schedules)
+	add(&c.Idle, "waiting at queues", queues*pollersOfQueue*24*3600/secondsPerQuery, "requests", sqsRequests)
+	return c
+}
