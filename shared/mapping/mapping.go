@@ -158,6 +158,25 @@ func (m *Mapping) For(account, kind, brand string) []*Target {
 	return all
 }
 
+// Sees tells whether anything an account's mapping fills depends on the conversation or person of a mention, so that
+// it has to be read.
+func (m *Mapping) Sees(account, kind string) bool {
+	for _, of := range flow.Kinds {
+		for _, t := range m.targets[place{account, of}] {
+			if t.sees(kind) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func (t *Target) sees(kind string) bool {
+	names := func(p *expression.Program) bool { return p != nil && strings.Contains(p.String(), kind) }
+	return t.kind == kind || names(t.when) || slices.ContainsFunc(t.links, func(l link) bool { return l.to == kind }) ||
+		slices.ContainsFunc(t.slots, func(s *slot) bool { return names(s.program) })
+}
+
 func (t *Target) takes(brand string) bool {
 	return len(t.brands) == 0 || slices.Contains(t.brands, brand)
 }

@@ -233,6 +233,9 @@ func (b *delivering) refresh(ctx context.Context) error {
 func (b *delivering) loadConversations(ctx context.Context) error {
 	var keys []store.Key
 	var ids []string
+	if !b.plan.Mapping.Sees(b.conf.Name, flow.KindConversation) {
+		return nil
+	}
 	for _, t := range b.tasks {
 		if t.done || t.Conversation == "" || b.conversations[t.Conversation] != nil {
 			continue
