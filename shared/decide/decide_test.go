@@ -268,6 +268,14 @@ func TestReactionsGrow(t *testing.T) {
 	}
 }
 
+func TestMentions(t *testing.T) {
+	for text, want := range map[string]bool{"Der ÖKOSTROM!": true, "ökostrom": true, "Okostrom": false, "": false, "ö": false} {
+		if got := mentions(text, "ökostrom"); got != want {
+			t.Errorf("%q: %v", text, got)
+		}
+	}
+}
+
 // The same Inputs give the same bytes, and are not touched.
 func TestPure(t *testing.T) {
 	d := decider(t, nil)

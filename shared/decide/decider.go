@@ -59,7 +59,9 @@ func New(doc *config.Document) (*Decider, error) {
 		errs = append(errs, err)
 	}
 	for _, t := range doc.Score.Terms {
-		d.topics = append(d.topics, strings.ToLower(t))
+		if t != "" {
+			d.topics = append(d.topics, strings.ToLower(t))
+		}
 	}
 	for i, b := range doc.Brands {
 		made, err := newBrand(b)

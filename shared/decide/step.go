@@ -161,9 +161,18 @@ func (w *draft) onTopic() bool {
 	if len(topics) == 0 {
 		topics = w.brand.terms
 	}
-	low := strings.ToLower(w.m.Text)
 	for _, t := range topics {
-		if strings.Contains(low, t) || slices.ContainsFunc(w.m.Tags, func(tag string) bool { return strings.EqualFold(tag, t) }) {
+		if mentions(w.m.Text, t) || slices.ContainsFunc(w.m.Tags, func(tag string) bool { return strings.EqualFold(tag, t) }) {
+			return true
+		}
+	}
+	return false
+}
+
+// mentions tells whether a text has a term, given in lower case, whatever the case of its letters.
+func mentions(text, term string) bool {
+	for i := 0; i+len(term) <= len(text); i++ {
+		if a, b := text[i], term[0]; (a == b || a|0x20 == b || a >= 0x80 && b >= 0x80) && strings.EqualFold(text[i:i+len(term)], term) {
 			return true
 		}
 	}
