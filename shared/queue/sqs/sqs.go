@@ -24,6 +24,7 @@ import (
 
 	"rapport/shared/fault"
 	"rapport/shared/queue"
+	"rapport/shared/rest"
 	"rapport/shared/topology"
 )
 
@@ -71,6 +72,7 @@ type lane struct {
 
 // New makes the queues' client. It asks nothing of the service yet.
 func New(o Options) *Queue {
+	o.Client = api.New(o.Client.Options(), func(c *api.Options) { c.HTTPClient = rest.Whole{Next: c.HTTPClient} })
 	q := &Queue{opt: o, wait: 5, urls: map[string]string{}, suspects: map[string]bool{}}
 	if o.Wait > 0 {
 		q.wait = min(seconds(o.Wait), 20)

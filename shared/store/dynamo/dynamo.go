@@ -22,6 +22,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
 	"rapport/shared/fault"
+	"rapport/shared/rest"
 	"rapport/shared/store"
 )
 
@@ -50,7 +51,8 @@ func New(o Options) *Store {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	return &Store{table{client: o.Client, name: o.Table, now: o.Now}}
+	client := dynamodb.New(o.Client.Options(), func(c *dynamodb.Options) { c.HTTPClient = rest.Whole{Next: c.HTTPClient} })
+	return &Store{table{client: client, name: o.Table, now: o.Now}}
 }
 
 // Get reads up to store.MaxGet items.
