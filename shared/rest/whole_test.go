@@ -12,21 +12,12 @@ import (
 	"rapport/shared/rest"
 )
 
-// sdkBody ends badly when it is looked at once more, as a body does that its owner has closed.
-type sdkBody struct {
-	io.Reader
-	closed bool
-}
+// sdkBody is a body whose owner closes it before net/http looks at its end once more.
+type sdkBody struct{ io.Reader }
 
-func (b *sdkBody) WriteTo(w io.Writer) (int64, error) {
-	if b.closed {
-		return 0, errors.New("closed")
-	}
-	b.closed = true
-	return io.Copy(w, b.Reader)
-}
+func (sdkBody) WriteTo(io.Writer) (int64, error) { return 0, io.EOF }
 
-func (b *sdkBody) Close() error { b.closed = true; return nil }
+func (sdkBody) Close() error { return nil }
 
 func TestWhole(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -44,7 +35,7 @@ func TestWhole(t *testing.T) {
 			t.Fatal(err)
 		}
 		if body != "" {
-			r.Body, r.ContentLength = &sdkBody{Reader: strings.NewReader(body)}, int64(len(body))
+			r.Body, r.ContentLength = sdkBody{strings.NewReader(body)}, int64(len(body))
 		}
 		res, err := client.Do(r)
 		if err != nil {

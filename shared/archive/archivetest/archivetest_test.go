@@ -6,6 +6,7 @@ import (
 	"iter"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -23,6 +24,7 @@ type broken struct {
 	list    func(account string, from, to time.Time) (string, time.Time, time.Time)
 	order   func(refs []string) []string
 	rewrite func(ctx context.Context, ref string, drop func(archive.Entry) bool) error
+	mu      sync.Mutex // guards kept
 	kept    []archive.Batch
 }
 
@@ -175,6 +177,8 @@ func unclassified(b archive.Batch, err error) (archive.Batch, error) {
 }
 
 func (a *broken) firstStays(b archive.Batch) (archive.Batch, bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
 	for _, k := range a.kept {
 		if k.ID == b.ID && k.Account == b.Account {
 			return b, false
@@ -243,6 +247,8 @@ func (a *broken) unlocked(ctx context.Context, ref string, drop func(archive.Ent
 
 // aliased answers with memory that earlier answers share.
 func (a *broken) aliased(b archive.Batch, err error) (archive.Batch, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
 	for _, k := range a.kept {
 		if err == nil && k.ID == b.ID && k.Account == b.Account && len(k.Entries) == len(b.Entries) {
 			return k, nil
