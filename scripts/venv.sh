@@ -8,6 +8,16 @@ if cmp -s scripts/requirements.txt "$stamp" && [ -x "$venv/bin/ministack" ]; the
 	exit 0
 fi
 echo "making $venv (AWS emulator for the tests)" >&2
-python3 -m venv "$venv"
-"$venv/bin/pip" install --quiet --disable-pip-version-check --no-input --requirement scripts/requirements.txt
+options="--quiet --disable-pip-version-check --no-input --requirement scripts/requirements.txt"
+if python3 -m venv "$venv" 2>"$venv.log"; then
+	# shellcheck disable=SC2086 # several options
+	"$venv/bin/pip" install $options
+elif python3 -m venv --clear --without-pip "$venv" 2>>"$venv.log" && python3 -m pip --python "$venv/bin/python3" install $options 2>>"$venv.log"; then
+	: # Debian without python3-venv: pip from outside fills it
+else
+	cat "$venv.log" >&2
+	echo "python3 cannot make a virtual environment: on Debian, apt install python3-venv; or name an AWS endpoint in AWS_ENDPOINT_URL" >&2
+	exit 1
+fi
+rm -f "$venv.log"
 cp scripts/requirements.txt "$stamp"

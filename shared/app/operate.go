@@ -143,16 +143,14 @@ func (a *App) Connector(kind string) any {
 	return nil
 }
 
-// Authorizer gives an account, ready to call, and what logs in at its vendor. NotFound: it needs no log-in.
+// Authorizer gives an account, ready to call, and what logs in at its vendor: nil if it needs no log-in. NotFound: there
+// is no such account.
 func (a *App) Authorizer(ctx context.Context, account string) (rest.Account, network.Authorizer, error) {
 	conn, err := a.Connect(ctx, account)
 	if err != nil {
 		return conn, nil, err
 	}
-	auth, ok := a.Connector(conn.Kind).(network.Authorizer)
-	if !ok {
-		return conn, nil, fault.New(fault.NotFound, "%s has no log-in of its own", conn.Kind)
-	}
+	auth, _ := a.Connector(conn.Kind).(network.Authorizer) // nil if it is none
 	return conn, auth, nil
 }
 

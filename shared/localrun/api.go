@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"rapport/shared/config"
 	"rapport/shared/fault"
 	"rapport/shared/pipeline"
 	"rapport/shared/queue"
@@ -65,7 +66,7 @@ func (h *Home) guarded(next http.Handler) http.Handler {
 	})
 }
 
-// Command is a writing command and its answer in JSON.
+// command is a writing command and its answer in JSON.
 type command func(ctx context.Context, in json.RawMessage) (any, error)
 
 func (h *Home) routes() http.Handler {
@@ -83,11 +84,20 @@ func (h *Home) routes() http.Handler {
 	return mux
 }
 
+// refusal is the answer of a command that failed.
+type refusal struct {
+	Error    string        `json:"error"`
+	Kind     fault.Kind    `json:"kind"`
+	Mistakes config.Errors `json:"mistakes,omitempty"` // of a configuration
+}
+
 func answer(w http.ResponseWriter, out any, err error) {
 	w.Header().Set("Content-Type", "application/json")
 	if err != nil {
 		w.WriteHeader(http.StatusUnprocessableEntity)
-		out = map[string]string{"error": err.Error(), "kind": fault.Of(err).String()}
+		bad := refusal{Error: err.Error(), Kind: fault.Of(err)}
+		errors.As(err, &bad.Mistakes)
+		out = bad
 	}
 	_ = json.NewEncoder(w).Encode(out)
 }
@@ -103,7 +113,7 @@ func args[T any](do func(context.Context, T) (any, error)) command {
 	}
 }
 
-// Apply, Redrive and Roll are the inputs of commands.
+// The inputs of commands.
 type (
 	// Apply publishes a configuration.
 	Apply struct {
@@ -127,6 +137,12 @@ type (
 	Named struct {
 		Name string `json:"name"`
 	}
+	// Grant is a step of a log-in at a vendor: first the address to open, then the code that came back.
+	Grant struct {
+		Account  string `json:"account"`
+		Redirect string `json:"redirect"`
+		Code     string `json:"code,omitempty"`
+	}
 )
 
 func (h *Home) commands() map[string]command {
@@ -138,9 +154,13 @@ func (h *Home) commands() map[string]command {
 		"queue/redrive":   args(func(ctx context.Context, in Redriven) (any, error) { return h.redrive(ctx, in) }),
 		"queue/depth":     args(func(ctx context.Context, _ struct{}) (any, error) { return h.queue.Depth(ctx) }),
 		"account/learn":   args(func(ctx context.Context, in Named) (any, error) { return "learnt", h.Learn(ctx, in.Name) }),
-		"job/start":       args(func(ctx context.Context, in pipeline.JobRow) (any, error) { return h.App.Start(ctx, in) }),
-		"job/show":        args(func(ctx context.Context, in Named) (any, error) { return h.Job(ctx, in.Name) }),
-		"job/cancel":      args(func(ctx context.Context, in Named) (any, error) { return "cancelled", h.Cancel(ctx, in.Name) }),
+		"account/address": args(func(ctx context.Context, in Grant) (any, error) { return h.LogInAddress(ctx, in.Account, in.Redirect) }),
+		"account/login": args(func(ctx context.Context, in Grant) (any, error) {
+			return h.LogIn(ctx, in.Account, in.Redirect, in.Code)
+		}),
+		"job/start":  args(func(ctx context.Context, in pipeline.JobRow) (any, error) { return h.App.Start(ctx, in) }),
+		"job/show":   args(func(ctx context.Context, in Named) (any, error) { return h.Job(ctx, in.Name) }),
+		"job/cancel": args(func(ctx context.Context, in Named) (any, error) { return "cancelled", h.Cancel(ctx, in.Name) }),
 	}
 }
 
@@ -202,9 +222,14 @@ func (c *Client) Do(ctx context.Context, name string, in, out any) error {
 		return fault.New(fault.Ambiguous, "the answer of the running rapport was cut: %w", err)
 	}
 	if resp.StatusCode != http.StatusOK {
-		var bad struct{ Error string }
-		_ = json.Unmarshal(answer, &bad)
-		return fault.New(fault.Invalid, "%s", bad.Error)
+		var bad refusal
+		switch err := json.Unmarshal(answer, &bad); {
+		case err != nil:
+			return fault.New(fault.Unavailable, "the local API answers %s: another program may have its place; is rapport running?", resp.Status)
+		case len(bad.Mistakes) > 0:
+			return bad.Mistakes
+		}
+		return fault.New(bad.Kind, "%s", bad.Error)
 	}
 	if out == nil {
 		return nil

@@ -1,0 +1,129 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"rapport/shared/fault"
+	"rapport/shared/localrun"
+	"rapport/shared/secret/env"
+	"rapport/shared/telemetry"
+)
+
+// options says how this command line opens a home.
+func (f *flags) options() localrun.Options {
+	level := slog.LevelWarn
+	if f.verbose {
+		level = slog.LevelDebug
+	}
+	file := f.configFile()
+	return localrun.Options{Data: f.data, Config: file, Env: f.env, Private: f.private, Log: telemetry.New(os.Stderr, level),
+		Secrets: env.New(env.Options{Lookup: os.LookupEnv, File: filepath.Join(filepath.Dir(file), ".env")})}
+}
+
+// configFile is the configuration file to read: the one named, or rapport.yaml where there is no data file yet.
+func (f *flags) configFile() string {
+	if f.bare {
+		return ""
+	}
+	if f.config != "" {
+		return f.config
+	}
+	if _, err := os.Stat(f.data); os.IsNotExist(err) {
+		if _, err := os.Stat("rapport.yaml"); err == nil {
+			return "rapport.yaml"
+		}
+	}
+	return ""
+}
+
+// with opens the home without starting it and lets do work on it. A home that runs holds the file: then commands that
+// write go through its local API instead, see call.
+func (f *flags) with(ctx context.Context, do func(*localrun.Home) error) error {
+	h, err := localrun.Open(ctx, f.options())
+	if err != nil {
+		return err
+	}
+	err = do(h)
+	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	defer cancel()
+	if cerr := h.Stop(stop); err == nil {
+		err = cerr
+	}
+	return err
+}
+
+// look opens the home for reading, also beside a running one. A configuration that is named holds for this command alone.
+func (f *flags) look(ctx context.Context, do func(*localrun.Home) error) error {
+	if _, err := os.Stat(f.data); err != nil {
+		return fault.New(fault.NotFound, "there is no data file %s: name it with --data, or start with `rapport up`", f.data)
+	}
+	o := f.options()
+	o.Config, o.ReadOnly = "", true
+	h, err := localrun.Open(ctx, o)
+	if err != nil {
+		return err
+	}
+	if f.config != "" {
+		plan, perr := h.Candidate(ctx, f.config)
+		if err = perr; err == nil {
+			h.Use(plan)
+		}
+	}
+	if err == nil {
+		err = do(h)
+	}
+	if cerr := h.Stop(ctx); err == nil {
+		err = cerr
+	}
+	return err
+}
+
+// consult is look for commands about accounts, which come before the first start: where there is no data file yet, one is
+// made of the configuration.
+func (f *flags) consult(ctx context.Context, do func(*localrun.Home) error) error {
+	if _, err := os.Stat(f.data); err != nil && f.configFile() != "" {
+		return f.with(ctx, do)
+	}
+	return f.look(ctx, do)
+}
+
+// call carries out a writing command: in the running home by its local API, else on the file itself.
+func (f *flags) call(ctx context.Context, name string, in, out any) error {
+	client, err := localrun.Dial(f.data)
+	if err == nil {
+		return client.Do(ctx, name, in, out)
+	}
+	if !notFound(err) {
+		return err
+	}
+	own := *f
+	if strings.HasPrefix(name, "config/") { // the command itself says what to publish
+		own.bare = true
+	}
+	return own.with(ctx, func(h *localrun.Home) error { return h.Command(ctx, name, in, out) })
+}
+
+// printJSON writes a value as indented JSON.
+func printJSON(w io.Writer, v any) error {
+	e := json.NewEncoder(w)
+	e.SetIndent("", "  ")
+	e.SetEscapeHTML(false)
+	return e.Encode(v)
+}
+
+// user names who gives a command, for the history of the configuration.
+func user() string {
+	for _, name := range []string{"SUDO_USER", "USER", "LOGNAME"} {
+		if u := os.Getenv(name); u != "" {
+			return u
+		}
+	}
+	return "operator"
+}

@@ -1,0 +1,344 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"rapport/shared/fault"
+	"rapport/shared/flow"
+	"rapport/shared/ledger"
+	"rapport/shared/localrun"
+	"rapport/shared/pipeline"
+	"rapport/shared/queue"
+)
+
+func ledgerCommand(f *flags) *cobra.Command {
+	var since time.Duration
+	c := &cobra.Command{
+		Use:   "ledger [MENTION]",
+		Args:  cobra.MaximumNArgs(1),
+		Short: "What became of everything received, or one mention's whole story",
+		RunE: func(c *cobra.Command, args []string) error {
+			return f.look(c.Context(), func(h *localrun.Home) error {
+				if len(args) > 0 {
+					s, err := h.Story(c.Context(), args[0])
+					if err != nil {
+						return err
+					}
+					if f.json {
+						return printJSON(c.OutOrStdout(), s)
+					}
+					return tell(c.OutOrStdout(), s)
+				}
+				return showLedger(c, f, h, since)
+			})
+		},
+	}
+	c.Flags().DurationVar(&since, "since", 24*time.Hour, "how far back to count")
+	return c
+}
+
+func showLedger(c *cobra.Command, f *flags, h *localrun.Home, since time.Duration) error {
+	waiting, dead, err := h.Messages(c.Context())
+	if err != nil {
+		return err
+	}
+	now := time.Now()
+	r, err := h.Report(c.Context(), now.Add(-since), now.Add(time.Minute), waiting, dead)
+	if err != nil {
+		return err
+	}
+	w := c.OutOrStdout()
+	if f.json {
+		if err := printJSON(w, r); err != nil {
+			return err
+		}
+	} else {
+		const row = "%-22s %9v %8v %7v %9v %11v %9v %6v %6v\n"
+		fmt.Fprintf(w, row, "account", "received", "written", "merged", "filtered", "suppressed", "rejected", "dead", "open")
+		names := make([]string, 0, len(r.Accounts))
+		for name := range r.Accounts {
+			names = append(names, name)
+		}
+		slices.Sort(names)
+		line := func(name string, t ledger.Tally) {
+			fmt.Fprintf(w, row, name, t.Received, t.Written, t.Merged, t.Filtered, t.Suppressed, t.Rejected, t.Dead, t.Open)
+		}
+		for _, name := range names {
+			line(name, r.Accounts[name])
+		}
+		line("all", r.Total)
+		fmt.Fprintf(w, "\nwaiting in queues %d, parked %d, dead letters %d, unaccounted %d\n", r.Waiting, r.Parked, r.DeadLetters, r.Unaccounted)
+	}
+	if r.Unaccounted > 0 {
+		return errFound
+	}
+	return nil
+}
+
+// tell writes a story in plain words.
+func tell(w io.Writer, s pipeline.Story) error {
+	m := s.Mention
+	fmt.Fprintf(w, "%s\n%s %s by %s (%s), %s\n", m.ID, m.Network, m.Kind, name(m.Author), m.Author.ID, m.Created.Format(time.RFC1123))
+	if m.Permalink != "" {
+		fmt.Fprintln(w, m.Permalink)
+	}
+	text := m.Text
+	if s.Decision.Safe != "" {
+		text = s.Decision.Safe
+	}
+	if m.Deleted {
+		text = "(deleted)"
+	}
+	fmt.Fprintf(w, "\n  %s\n\nReceived\n", strings.ReplaceAll(text, "\n", "\n  "))
+	for _, l := range s.Lines {
+		fmt.Fprintf(w, "  %s  %s", l.Line.At.Format("2006-01-02 15:04:05"), l.Line.Outcome)
+		if l.Line.Reason != "" {
+			fmt.Fprintf(w, " (%s)", l.Line.Reason)
+		}
+		fmt.Fprintf(w, ", receipt %s, configuration %.8s, archive %s\n", l.Place.Sort, l.Line.Config, dash(l.Line.Archive))
+		for _, d := range l.Line.Deliveries {
+			fmt.Fprintf(w, "    → %s: %s", d.Account, d.State)
+			if d.Reason != "" {
+				fmt.Fprintf(w, " (%s)", d.Reason)
+			}
+			if d.Record != "" {
+				fmt.Fprintf(w, ", record %s", d.Record)
+			}
+			if d.Attempts > 0 {
+				fmt.Fprintf(w, ", %d refusals before", d.Attempts)
+			}
+			fmt.Fprintln(w)
+		}
+	}
+	fmt.Fprintln(w, "\nDecided")
+	for _, r := range s.Receipts {
+		fmt.Fprintf(w, "  %-14s %s\n", r.Of, r.Say)
+	}
+	tellConversation(w, s.Conversation)
+	tellRecords(w, s.Records)
+	return nil
+}
+
+func name(a flow.Author) string {
+	if a.Name != "" {
+		return a.Name
+	}
+	return a.Handle
+}
+
+func dash(s string) string {
+	if s == "" {
+		return "none"
+	}
+	return s
+}
+
+func tellConversation(w io.Writer, c *flow.Conversation) {
+	if c == nil {
+		return
+	}
+	fmt.Fprintf(w, "\nConversation %s: %s, %s, priority %s", c.ID, c.Status, c.Department, c.Priority)
+	if !c.Due.IsZero() {
+		fmt.Fprintf(w, ", answer due %s", c.Due.Format("2006-01-02 15:04"))
+	}
+	fmt.Fprintln(w)
+	for _, t := range c.Turns {
+		fmt.Fprintf(w, "  %s %-3s %s: %s\n", t.At.Format("01-02 15:04"), t.Direction, t.By, strings.ReplaceAll(t.Text, "\n", " "))
+	}
+	if c.ReplyState != "" {
+		fmt.Fprintf(w, "  answer %s %s\n", c.ReplyState, c.ReplyNote)
+	}
+}
+
+func tellRecords(w io.Writer, records map[string][]pipeline.Shown) {
+	accounts := make([]string, 0, len(records))
+	for a := range records {
+		accounts = append(accounts, a)
+	}
+	slices.Sort(accounts)
+	for _, a := range accounts {
+		for _, r := range records[a] {
+			fmt.Fprintf(w, "\n%s holds %s %s (%s)\n", a, r.Object, r.Key, r.Mode)
+			fields := make([]string, 0, len(r.Fields))
+			for f := range r.Fields {
+				fields = append(fields, f)
+			}
+			slices.Sort(fields)
+			for _, f := range fields {
+				fmt.Fprintf(w, "  %-28s %s\n", f, strings.ReplaceAll(fmt.Sprint(r.Fields[f]), "\n", "\n"+strings.Repeat(" ", 31)))
+			}
+			for _, p := range r.Problems {
+				fmt.Fprintf(w, "  left out: %s\n", p)
+			}
+		}
+	}
+}
+
+func queueCommand(f *flags) *cobra.Command {
+	c := &cobra.Command{
+		Use:   "queue",
+		Short: "Depth of the queues, what is parked and what is dead, with reasons",
+		RunE: func(c *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return onlyCommands(c, args)
+			}
+			return f.look(c.Context(), func(h *localrun.Home) error { return showQueues(c, f, h) })
+		},
+	}
+	var limit int
+	redrive := &cobra.Command{
+		Use:   "redrive LANE|ACCOUNT",
+		Short: "Try dead letters of a lane, or dead deliveries of a CRM account, again",
+		Args:  exactly("LANE|ACCOUNT"),
+		RunE: func(c *cobra.Command, args []string) error {
+			in := localrun.Redriven{Account: args[0], Limit: limit}
+			if localrun.IsLane(args[0]) {
+				in = localrun.Redriven{Lane: queue.Lane(args[0]), Limit: limit}
+			}
+			var out map[string]int
+			if err := f.call(c.Context(), "queue/redrive", in, &out); err != nil {
+				return err
+			}
+			if f.json {
+				return printJSON(c.OutOrStdout(), out)
+			}
+			fmt.Fprintf(c.OutOrStdout(), "%d sent again\n", out["redriven"])
+			return nil
+		},
+	}
+	redrive.Flags().IntVar(&limit, "limit", 1000, "at most so many")
+	c.AddCommand(redrive)
+	return c
+}
+
+func showQueues(c *cobra.Command, f *flags, h *localrun.Home) error {
+	state, err := h.Queues(c.Context())
+	if err != nil {
+		return err
+	}
+	if f.json {
+		return printJSON(c.OutOrStdout(), queueView(state))
+	}
+	w := c.OutOrStdout()
+	fmt.Fprintf(w, "%-16s %8s %6s %8s %6s %10s\n", "lane", "waiting", "held", "delayed", "dead", "oldest")
+	for _, d := range state.Lanes {
+		fmt.Fprintf(w, "%-16s %8d %6d %8d %6d %10s\n", d.Lane, d.Waiting, d.Held, d.Delayed, d.Dead, d.Oldest.Round(time.Second))
+	}
+	for _, l := range state.Letters {
+		fmt.Fprintf(w, "  dead in %s since %s: %s\n", l.Lane, l.At.Format("2006-01-02 15:04"), l.Reason)
+	}
+	for _, a := range state.Accounts {
+		fmt.Fprintf(w, "\n%s: %d parked, %d dead", a.Account, a.Parked, len(a.Dead))
+		if a.Closed != "" {
+			fmt.Fprintf(w, "; closed: %s, next try %s", a.Closed, a.Until.Format("15:04:05"))
+		}
+		fmt.Fprintln(w)
+		for _, d := range a.Dead {
+			fmt.Fprintf(w, "  %s  %s  %s\n", d.At.Format("2006-01-02 15:04"), d.Mention, d.Reason)
+		}
+	}
+	return nil
+}
+
+// queueView is the state of the queues as --json prints it, without the bodies of dead letters.
+func queueView(state localrun.Queues) any {
+	type lane struct {
+		Lane    string  `json:"lane"`
+		Waiting int     `json:"waiting"`
+		Held    int     `json:"held"`
+		Delayed int     `json:"delayed"`
+		Dead    int     `json:"dead"`
+		Oldest  float64 `json:"oldest_s"`
+	}
+	type letter struct {
+		Lane     string    `json:"lane"`
+		ID       string    `json:"id"`
+		Receives int       `json:"receives"`
+		Reason   string    `json:"reason"`
+		At       time.Time `json:"at"`
+	}
+	view := struct {
+		Lanes    []lane                  `json:"lanes"`
+		Letters  []letter                `json:"letters"`
+		Accounts []localrun.AccountState `json:"accounts"`
+	}{Letters: []letter{}, Accounts: state.Accounts}
+	for _, d := range state.Lanes {
+		view.Lanes = append(view.Lanes, lane{string(d.Lane), d.Waiting, d.Held, d.Delayed, d.Dead, d.Oldest.Seconds()})
+	}
+	for _, l := range state.Letters {
+		view.Letters = append(view.Letters, letter{string(l.Lane), l.ID, l.Receives, l.Reason, l.At})
+	}
+	return view
+}
+
+func replayCommand(f *flags) *cobra.Command {
+	var from, to string
+	c := &cobra.Command{
+		Use:   "replay ACCOUNT",
+		Short: "Decide a past day again, with this configuration or --config's, and show what would differ",
+		Args:  exactly("ACCOUNT"),
+		RunE: func(c *cobra.Command, args []string) error {
+			begin, end, err := span(from, to)
+			if err != nil {
+				return err
+			}
+			return f.look(c.Context(), func(h *localrun.Home) error {
+				plan, err := h.Candidate(c.Context(), f.config)
+				if err != nil {
+					return err
+				}
+				r, err := h.Replay(c.Context(), plan, args[0], begin, end)
+				if err != nil {
+					return err
+				}
+				if f.json {
+					return printJSON(c.OutOrStdout(), r)
+				}
+				fmt.Fprintf(c.OutOrStdout(), "%d decisions made again: %d equal, %d would differ\n", r.Entries, r.Equal, len(r.Changed))
+				for _, x := range r.Changed {
+					fmt.Fprintf(c.OutOrStdout(), "  %s (receipt %s)\n", x.Mention, x.Line)
+				}
+				return nil
+			})
+		},
+	}
+	c.Flags().StringVar(&from, "from", time.Now().UTC().Format(time.DateOnly), "first day")
+	c.Flags().StringVar(&to, "to", "", "last day; default today")
+	return c
+}
+
+func eraseCommand(f *flags) *cobra.Command {
+	var reason string
+	var yes bool
+	c := &cobra.Command{
+		Use:   "erase AUTHOR",
+		Short: "Remove an author's traces from store, archive and CRMs; a tombstone keeps them from coming back",
+		Args:  exactly("AUTHOR"),
+		RunE: func(c *cobra.Command, args []string) error {
+			if !strings.Contains(args[0], ":") {
+				return usageError{fault.New(fault.Invalid, "an author id looks like mastodon:https://host/users/name, not %q", args[0])}
+			}
+			fmt.Fprintf(c.ErrOrStderr(), "All that %s said, and what was made of it, goes from store, archive and CRMs. This cannot be undone.\n", args[0])
+			if !yes && !confirm(c) {
+				return nil
+			}
+			var id string
+			now := time.Now().UTC()
+			err := f.call(c.Context(), "job/start", pipeline.JobRow{Kind: "erase", From: now.AddDate(-2, 0, 0), To: now.Add(time.Minute),
+				Erasure: flow.Erasure{Author: args[0], Reason: reason, At: now}}, &id)
+			if err != nil {
+				return err
+			}
+			return follow(c, f, id)
+		},
+	}
+	c.Flags().StringVar(&reason, "reason", "request", "why, for the record")
+	c.Flags().BoolVar(&yes, "yes", false, "do not ask")
+	return c
+}
