@@ -3,6 +3,7 @@ package flow
 import (
 	"crypto/sha256"
 	"encoding/base64"
+	"strings"
 	"time"
 )
 
@@ -64,16 +65,26 @@ type Turn struct {
 	Deleted   bool      `json:"deleted,omitempty" expr:"deleted"`
 }
 
-// ConversationID names the exchange of author in one place: (account, root, author), private: (account, author).
-// Number tells exchanges apart that follow each other there.
+// ConversationID names the exchange of author in one place: (account, root, author), private: (account, author). It leads
+// with the root, so that exchanges of one thread lie side by side; exchanges that follow each other in one place have
+// .2, .3 … behind it. Place takes that off again.
 func ConversationID(account, root, author string, private bool) string {
 	place := root
 	if private {
-		place = "message"
+		place = author
 	}
 	h := sha256.New()
-	put(h, account, place, author)
-	return base64.RawURLEncoding.EncodeToString(h.Sum(nil)[:15])
+	put(h, account, author)
+	return place + "~" + base64.RawURLEncoding.EncodeToString(h.Sum(nil)[:9])
+}
+
+// Place takes the number off a conversation's id: what all exchanges of an author in one place share.
+func Place(conversation string) string {
+	i := strings.LastIndexByte(conversation, '~')
+	if dot := strings.IndexByte(conversation[i+1:], '.'); dot >= 0 {
+		return conversation[:i+1+dot]
+	}
+	return conversation
 }
 
 // Person is the human or company behind authors and CRM records.

@@ -170,7 +170,7 @@ func (p *Pipeline) caseChanged(ctx context.Context, plan *Plan, conf config.Acco
 	if err != nil || row.Version == 0 {
 		return err
 	}
-	_, err = p.conversations.Update(ctx, place(id), sort, func(r *store.Row[ConversationRow]) (bool, error) {
+	_, err = p.conversations.Update(ctx, flow.Place(id), sort, func(r *store.Row[ConversationRow]) (bool, error) {
 		v := &r.Value.Conversation
 		was := *v
 		if s, _ := c.Fields[crm.FieldStatus].(string); s != "" {
@@ -214,11 +214,11 @@ func yes(v any) bool {
 
 // conversation reads an exchange by id and tells where it is kept.
 func (p *Pipeline) conversation(ctx context.Context, id string) (store.Row[ConversationRow], string, error) {
-	row, err := p.conversations.One(ctx, place(id), current)
+	row, err := p.conversations.One(ctx, flow.Place(id), current)
 	if err != nil || row.Value.Conversation.ID == id {
 		return row, current, err
 	}
-	row, err = p.conversations.One(ctx, place(id), id)
+	row, err = p.conversations.One(ctx, flow.Place(id), id)
 	return row, id, err
 }
 

@@ -53,6 +53,7 @@ func failAll(todo []*one, err error) []failure {
 
 // reset makes an event ready for another round.
 func (o *one) reset() *one {
+	o.lost = true
 	o.settled, o.resumed, o.known, o.inputs, o.made = false, false, false, nil, nil
 	o.line.Outcome, o.line.Reason, o.line.Deliveries, o.line.Archive = "", "", nil, ""
 	return o
@@ -128,8 +129,10 @@ func (p *Pipeline) putRows(ctx context.Context, w *world) {
 		if a := w.authors[m.Author.ID]; a != nil && (a.lost || a.err != nil) {
 			row.lost, row.err = a.lost, a.err
 		}
-		if c := w.conversations[conversationOf(m)]; c != nil && (c.lost || c.err != nil) {
-			row.lost, row.err = row.lost || c.lost, c.err
+		if d := row.Value.Decision.Conversation; d != nil {
+			if c := w.conversations[flow.Place(d.ID)]; c != nil && (c.lost || c.err != nil) {
+				row.lost, row.err = row.lost || c.lost, c.err
+			}
 		}
 	}
 	write(ctx, p.mentions, w.mentions)

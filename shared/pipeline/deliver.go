@@ -242,7 +242,7 @@ func (b *delivering) loadConversations(ctx context.Context) error {
 		}
 		b.conversations[t.Conversation] = &held[ConversationRow]{}
 		ids = append(ids, t.Conversation)
-		keys = append(keys, b.p.conversations.Key(place(t.Conversation), current))
+		keys = append(keys, b.p.conversations.Key(flow.Place(t.Conversation), current))
 	}
 	rows, err := b.p.conversations.Get(ctx, keys...)
 	if err != nil {
@@ -250,7 +250,7 @@ func (b *delivering) loadConversations(ctx context.Context) error {
 	}
 	for i, row := range rows {
 		if row.Value.Conversation.ID != ids[i] {
-			if row, err = b.p.conversations.One(ctx, place(ids[i]), ids[i]); err != nil {
+			if row, err = b.p.conversations.One(ctx, flow.Place(ids[i]), ids[i]); err != nil {
 				return err
 			}
 		}
@@ -342,6 +342,9 @@ func (b *delivering) ask(t *task, kind string) error {
 		if !ok {
 			continue
 		}
+		if env.Mention.Deleted && kind == flow.KindMention || slices.ContainsFunc(env.Conversation.Turns, func(t flow.Turn) bool { return t.Deleted }) {
+			r.forget()
+		}
 		id := r.record.Object + "\x00" + r.record.Key
 		w := b.wants[id]
 		if w == nil {
@@ -358,6 +361,11 @@ func (b *delivering) ask(t *task, kind string) error {
 		t.wants = append(t.wants, w)
 	}
 	return nil
+}
+
+// forget lets a deletion reach fields that are otherwise set at creation only, unless a human changed them since.
+func (r *rendered) forget() {
+	r.human, r.once = append(slices.Clone(r.human), r.once...), nil
 }
 
 // known makes a record an update of one that exists: what is set at creation only stays as it is.

@@ -28,7 +28,7 @@ func (p *Pipeline) overdue(ctx context.Context, id string) error {
 		return err
 	}
 	late := false
-	row, err := p.conversations.Update(ctx, place(id), sort, func(r *store.Row[ConversationRow]) (bool, error) {
+	row, err := p.conversations.Update(ctx, flow.Place(id), sort, func(r *store.Row[ConversationRow]) (bool, error) {
 		c := &r.Value.Conversation
 		late = r.Version > 0 && (c.Status == flow.Open || c.Status == flow.Waiting) && !c.Due.IsZero() && !p.now().Before(c.Due)
 		if !late || c.Priority == "urgent" {

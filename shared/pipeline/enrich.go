@@ -20,20 +20,22 @@ const history = "history"
 
 // one is an event on its way through enrich.
 type one struct {
-	message int // index in the batch
-	env     Envelope
-	place   ledger.Place
-	event   flow.Event
-	id      string // of the event
-	raw     []byte // the whole body, at its first event
-	account config.Account
-	profile network.Rules
-	line    ledger.Line
-	inputs  *decide.Inputs
-	made    *decide.Decision
-	settled bool // the line is final without a decision, or the decision was made
-	resumed bool // an earlier attempt committed the mention; only line and deliveries are owed
-	known   bool // merged: content is archived already
+	message  int // index in the batch
+	env      Envelope
+	place    ledger.Place
+	event    flow.Event
+	id       string // of the event
+	raw      []byte // the whole body, at its first event
+	account  config.Account
+	profile  network.Rules
+	line     ledger.Line
+	keys     []decide.Key // strong keys of the mention
+	exchange string       // place of the conversation it belongs to
+	inputs   *decide.Inputs
+	made     *decide.Decision
+	settled  bool // the line is final without a decision, or the decision was made
+	resumed  bool // an earlier attempt committed the mention; only line and deliveries are owed
+	known    bool // merged: content is archived already
 }
 
 // Enrich parses bodies, gathers what is known, decides and commits, for a batch of one mentions lane.
@@ -108,6 +110,7 @@ func (p *Pipeline) read(ctx context.Context, plan *Plan, i int, m queue.Message)
 			out = append(out, p.reject(i, env, body, k, e, "unknown account "+e.Account))
 		} else {
 			e.Mention.Account, e.Mention.Brand = a.Name, a.Brand
+			e.Mention.Private = e.Mention.Private || e.Mention.Kind == flow.Message
 			o := &one{message: i, env: env, event: e, id: e.ID(), account: a, profile: p.Networks[kind].Info().Rules,
 				place: ledger.At(a.Name, env.At, env.Receipt, k)}
 			o.line = ledger.Line{Account: a.Name, Network: e.Mention.Network, Brand: a.Brand, At: env.At, Event: o.id,
@@ -248,8 +251,8 @@ func (p *Pipeline) gather(ctx context.Context, plan *Plan, todo []*one) (*world,
 	for _, o := range todo {
 		if !o.settled {
 			ids = append(ids, o.event.Mention.ID)
-			if m := o.event.Mention; m.Root == "" && m.Parent != "" {
-				ids = append(ids, m.Parent) // its thread is the parent's
+			if m := o.event.Mention; m.Parent != "" && (m.Root == "" || m.Direction == flow.Out) {
+				ids = append(ids, m.Parent) // its thread is the parent's, and what the brand says is said to its author
 			}
 		}
 	}
@@ -273,11 +276,14 @@ func (p *Pipeline) gather(ctx context.Context, plan *Plan, todo []*one) (*world,
 			}
 		}
 		authors = append(authors, m.Author.ID)
-		// Who opens a thread with something new has no conversation there yet.
-		if o.event.Verb != flow.New || m.Private || m.Thread() != m.ID || exists(w.mentions[m.ID]) {
-			conversations = append(conversations, conversationOf(*m))
+		// Who opens a thread with something new has no conversation there yet, but for an attempt that died half way: then
+		// writing it is a lost race, and the next round reads it.
+		if o.lost || o.event.Verb != flow.New || m.Private || m.Thread() != m.ID || exists(w.mentions[m.ID]) {
+			o.exchange = w.placeOf(*m)
+			conversations = append(conversations, o.exchange)
 		}
-		for _, k := range decide.Keys(*m, plan.Doc.Brand(m.Brand)) {
+		o.keys = plan.Decider.Keys(*m)
+		for _, k := range o.keys {
 			if k.Kind != "author" {
 				keys = append(keys, p.hashed(k.Kind, k.Value))
 			}
@@ -311,12 +317,20 @@ func (p *Pipeline) gatherPeople(ctx context.Context, w *world, keys []string) er
 	return fetch(ctx, p.people, "-", people, w.people)
 }
 
-// conversationOf gives the place of the exchange a mention belongs to, "" where it has no author.
-func conversationOf(m flow.Mention) string {
-	if m.Author.ID == "" {
+// placeOf gives the place of the exchange a mention belongs to, "" where it has no author. What the brand says belongs to
+// whom it answers.
+func (w *world) placeOf(m flow.Mention) string {
+	author := m.Author.ID
+	if m.Direction == flow.Out {
+		author = ""
+		if parent := w.mentions[m.Parent]; exists(parent) {
+			author = parent.Value.Mention.Author.ID
+		}
+	}
+	if author == "" {
 		return ""
 	}
-	return flow.ConversationID(m.Account, m.Thread(), m.Author.ID, m.Private)
+	return flow.ConversationID(m.Account, m.Thread(), author, m.Private)
 }
 
 // merge completes an event that names only a mention with what is known of it.
@@ -325,7 +339,9 @@ func merge(known flow.Mention, e flow.Event) flow.Mention {
 	if m.ID == "" {
 		return e.Mention
 	}
-	m.Account, m.Brand = e.Mention.Account, e.Mention.Brand
+	if m.Account == "" { // else it stays in its conversation, whoever brings the news
+		m.Account, m.Brand = e.Mention.Account, e.Mention.Brand
+	}
 	if e.Verb == flow.Delete {
 		m.Deleted, m.Text, m.Media, m.Links, m.Extra = true, "", nil, nil, nil
 	} else {

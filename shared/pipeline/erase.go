@@ -102,7 +102,7 @@ func (p *Pipeline) eraseMention(ctx context.Context, plan *Plan, id string) (rec
 		if err != nil {
 			return records, conversations, err
 		}
-		_, err = p.conversations.Update(ctx, place(conv), sort, func(r *store.Row[ConversationRow]) (bool, error) {
+		_, err = p.conversations.Update(ctx, flow.Place(conv), sort, func(r *store.Row[ConversationRow]) (bool, error) {
 			if r.Version == 0 {
 				return false, nil
 			}

@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"bytes"
 	"context"
 	"sync"
 	"time"
@@ -13,14 +14,17 @@ import (
 type StoreLeases struct {
 	Store store.Store
 	Now   func() time.Time
+	NewID func() string
 }
 
 // Acquire implements Leaser.
 func (l *StoreLeases) Acquire(ctx context.Context, name string, ttl time.Duration) (func(), bool, error) {
 	// Expiry counts whole seconds, so one is added: a lease must never end early.
-	item := store.Item{Part: "lease#" + name, Sort: "-", Expires: l.Now().Add(ttl + time.Second), Data: []byte("{}")}
+	item := store.Item{Part: "lease#" + name, Sort: "-", Expires: l.Now().Add(ttl + time.Second), Data: []byte(l.NewID())}
 	res := l.Store.Put(ctx, item)[0]
 	switch {
+	case fault.Is(res.Err, fault.Conflict) && bytes.Equal(res.Stored.Data, item.Data):
+		res.Version = res.Stored.Version // the driver's own repeat met what it had written
 	case fault.Is(res.Err, fault.Conflict):
 		return nil, false, nil
 	case res.Err != nil:

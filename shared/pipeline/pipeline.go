@@ -108,7 +108,7 @@ func New(o Options) *Pipeline {
 	}
 	p := &Pipeline{Options: o}
 	if o.Leases == nil {
-		p.Leases = &StoreLeases{Store: o.Store, Now: o.Ports.Now}
+		p.Leases = &StoreLeases{Store: o.Store, Now: o.Ports.Now, NewID: o.Ports.NewID}
 	}
 	p.mentions = store.Table[MentionRow]{Store: o.Store, Name: "mention"}
 	p.authors = store.Table[AuthorRow]{Store: o.Store, Name: "author"}

@@ -188,7 +188,7 @@ func (p *Pipeline) tell(ctx context.Context, r flow.Reply) error {
 		return err
 	}
 	changed := false
-	_, err = p.conversations.Update(ctx, place(r.Conversation), sort, func(row *store.Row[ConversationRow]) (bool, error) {
+	_, err = p.conversations.Update(ctx, flow.Place(r.Conversation), sort, func(row *store.Row[ConversationRow]) (bool, error) {
 		c := &row.Value.Conversation
 		note := r.Reason
 		if r.State == flow.Sent {

@@ -7,6 +7,7 @@ import (
 	"rapport/shared/decide"
 	"rapport/shared/flow"
 	"rapport/shared/ledger"
+	"rapport/shared/network"
 )
 
 // seen finds the line that an event of this mention became.
@@ -97,6 +98,12 @@ func (w *world) inputs(o *one) *decide.Inputs {
 	if in.Source == "" {
 		in.Source = "live"
 	}
+	if row := w.mentions[m.ID]; exists(row) {
+		before := row.Value.Mention
+		in.Before = &before
+	}
+	_, can := w.p.Networks[o.account.Kind].(network.Replier)
+	in.NoReply = !can
 	if a := w.authors[m.Author.ID]; exists(a) {
 		known := a.Value.Author
 		in.Known, in.Seen, in.Objected = &known, a.Value.Seen, a.Value.Objected
@@ -104,18 +111,17 @@ func (w *world) inputs(o *one) *decide.Inputs {
 			in.Person = p
 		}
 	}
-	if c := w.conversations[conversationOf(m)]; exists(c) {
+	if c := w.conversations[o.exchange]; exists(c) {
 		known := c.Value.Conversation
 		known.Turns = slices.Clone(known.Turns)
 		in.Conversation = &known
 	}
-	for _, k := range decide.Keys(m, w.plan.Doc.Brand(m.Brand)) {
+	for _, k := range o.keys {
+		if k.Kind == "author" {
+			continue
+		}
 		if row, ok := w.keys[w.p.hashed(k.Kind, k.Value)]; ok {
-			class := "B"
-			if m.Private {
-				class = "A"
-			}
-			in.Candidates = append(in.Candidates, decide.Candidate{Person: row.Person, Key: k.Kind, Evidence: row.Evidence, Class: class})
+			in.Candidates = append(in.Candidates, decide.Candidate{Person: row.Person, Key: k.Kind, Evidence: row.Evidence, Class: k.Class})
 		}
 	}
 	return in
@@ -163,6 +169,7 @@ func (w *world) remember(o *one, row *held[MentionRow], d decide.Decision) {
 	if !short(o) {
 		v.Decision.Receipts = nil
 	}
+	v.Decision.Score = lean(v.Decision.Score)
 	if c := d.Conversation; c != nil {
 		v.Decision.Conversation = &flow.Conversation{ID: c.ID, Revision: c.Revision}
 	}
@@ -185,7 +192,7 @@ func (w *world) applyAuthor(o *one, d decide.Decision) {
 		a.Value.Seen = d.Seen
 		a.Value.Applied = last(append(a.Value.Applied, o.id), maxApplied)
 	}
-	a.Value.Score = d.Score
+	a.Value.Score = lean(d.Score)
 	a.dirty = true
 	id := d.Person
 	if id == "" {
@@ -241,15 +248,15 @@ func (w *world) applyConversation(d decide.Decision) {
 	if c == nil {
 		return
 	}
-	row := w.conversations[place(c.ID)]
+	row := w.conversations[flow.Place(c.ID)]
 	if row == nil {
 		row = &held[ConversationRow]{}
-		row.Part, row.Sort = place(c.ID), current
-		w.conversations[place(c.ID)] = row
+		row.Part, row.Sort = flow.Place(c.ID), current
+		w.conversations[flow.Place(c.ID)] = row
 	}
 	if was := row.Value.Conversation; was.ID != "" && was.ID != c.ID {
 		earlier := &held[ConversationRow]{dirty: true}
-		earlier.Part, earlier.Sort, earlier.Value = place(was.ID), was.ID, row.Value
+		earlier.Part, earlier.Sort, earlier.Value = flow.Place(was.ID), was.ID, row.Value
 		w.earlier = append(w.earlier, earlier)
 	}
 	if !c.Due.IsZero() && !c.Due.Equal(row.Value.Conversation.Due) {
@@ -286,6 +293,12 @@ func (w *world) wanted(account, brand string, d decide.Decision) bool {
 		return true
 	}
 	return d.Person != "" && len(w.plan.Mapping.For(account, flow.KindPerson, brand)) > 0
+}
+
+// lean leaves out the parts of a score that gave nothing; the archive has them.
+func lean(s flow.Score) flow.Score {
+	s.Parts = slices.DeleteFunc(slices.Clone(s.Parts), func(p flow.ScorePart) bool { return p.Points == 0 })
+	return s
 }
 
 // last keeps the newest n.

@@ -1,7 +1,6 @@
 package pipeline
 
 import (
-	"strings"
 	"time"
 
 	"rapport/shared/decide"
@@ -49,12 +48,6 @@ type ConversationRow struct {
 }
 
 const current = "current"
-
-// place splits a conversation id into what all exchanges in one place share.
-func place(id string) string {
-	base, _, _ := strings.Cut(id, ".")
-	return base
-}
 
 // PersonRow is a person. Kept under the person id.
 type PersonRow struct {
