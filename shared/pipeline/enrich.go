@@ -35,6 +35,7 @@ type one struct {
 	made     *decide.Decision
 	settled  bool // the line is final without a decision, or the decision was made
 	resumed  bool // an earlier attempt committed the mention; only line and deliveries are owed
+	lost     bool // it lost a race before
 	known    bool // merged: content is archived already
 }
 
