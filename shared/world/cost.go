@@ -21,9 +21,9 @@ type CostPart struct {
 	USD   float64
 }
 
-// List prices of us-east-1 in USD, before the free tier.
+// List prices in USD, before the free tier.
 const (
-	pricesOf       = "November 2026"
+	pricesOf       = "us-east-1, November 2026"
 	lambdaRequests = 0.20 / 1e6
 	lambdaSeconds  = 0.0000133334 // per GB and second, arm64
 	sqsRequests    = 0.40 / 1e6

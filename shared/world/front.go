@@ -1,7 +1,6 @@
 package world
 
 import (
-	"context"
 	"net"
 	"net/http"
 	"strings"
@@ -103,5 +102,3 @@ func (f *front) answered(prefix string) int {
 	}
 	return n
 }
-
-func (f *front) close(ctx context.Context) error { return f.server.Shutdown(ctx) }

@@ -162,7 +162,7 @@ func (s *Summary) read(stories []pipeline.Story) {
 func scored(m flow.Mention, score flow.Score) Scored {
 	x := Scored{Handle: m.Author.Handle, Network: m.Network, Total: score.Total}
 	for _, p := range score.Parts {
-		x.Why = append(x.Why, fmt.Sprintf("%s %d/%d: %s", p.Name, p.Points, p.Max, p.Reason))
+		x.Why = append(x.Why, p.Name+" "+p.Reason)
 	}
 	return x
 }
@@ -170,14 +170,18 @@ func scored(m flow.Mention, score flow.Score) Scored {
 // check looks whether the CRMs and the network hold exactly what they should, and gives what is wrong.
 func (w *world) check(ctx context.Context, held map[string]map[string]bool) []string {
 	problems := slices.Clone(w.wrong)
+	for _, id := range w.erased { // what is left of them names nobody
+		delete(held["hubspot"], id)
+		delete(held["feedback"], id)
+	}
 	wrong := func(format string, args ...any) { problems = append(problems, fmt.Sprintf(format, args...)) }
 	inPortal := map[string]int{}
-	var texts []string
+	var texts []string // where it stands, and what
 	for _, object := range []string{mentions, tickets, "contacts"} {
 		for _, r := range w.portal.Rows(object) {
 			inPortal[object+r.Fields[fieldKey]]++
 			for _, f := range sorted(r.Fields) {
-				texts = append(texts, r.Fields[f])
+				texts = append(texts, object+"."+f+": "+r.Fields[f])
 			}
 		}
 	}
@@ -200,7 +204,7 @@ func (w *world) check(ctx context.Context, held map[string]map[string]bool) []st
 		wrong("the feedback endpoint holds %d doubles", n)
 	}
 	for _, r := range w.feedback.Rows() {
-		texts = append(texts, fmt.Sprint(r["Text"]))
+		texts = append(texts, fmt.Sprintf("feedback.Text: %v", r["Text"]))
 	}
 	for _, gone := range []string{"Ich widerspreche", "welches Öl nehmt", "Wie oft soll man nachölen", "Unverschämter Laden", "So ein Saftladen", "Gefälscht", "Selber schuld, wer ein Rad"} {
 		if at := slices.IndexFunc(texts, func(t string) bool { return strings.Contains(t, gone) }); at >= 0 {

@@ -167,7 +167,7 @@ func (w *world) object(ctx context.Context, l line) error {
 	err = until(ctx, "what is to be erased is written", func(ctx context.Context) (bool, error) {
 		s, err := w.home.Story(ctx, story.Mention.ID)
 		for _, x := range s.Lines {
-			if _, open := x.Line.Final(); open {
+			if _, open := x.Line.Final(); open || x.Line.Outcome == "" {
 				return false, err
 			}
 		}
@@ -181,6 +181,7 @@ func (w *world) object(ctx context.Context, l line) error {
 	if err != nil {
 		return err
 	}
+	w.erased = append(w.erased, story.Mention.ID)
 	return until(ctx, "the erasure is done", func(ctx context.Context) (bool, error) {
 		job, err := w.home.Job(ctx, id)
 		if job.State == "failed" {

@@ -44,13 +44,14 @@ type world struct {
 	meter  *meter
 	tools  map[string]*hooktwin.Tool // by hook
 
-	said  map[string]string // label of the script → status id on the social network
-	sent  map[string]int    // hook → events in calls that were answered 2xx
-	human map[string]string // ticket id → what a human wrote into its department
-	asked map[string]string // label → answer that was approved
-	shut  []string          // labels whose case was closed in the CRM
-	bad   int               // forged calls that were refused
-	wrong []string          // forged calls that were let in
+	said   map[string]string // label of the script → status id on the social network
+	sent   map[string]int    // hook → events in calls that were answered 2xx
+	human  map[string]string // ticket id → what a human wrote into its department
+	asked  map[string]string // label → answer that was approved
+	shut   []string          // labels whose case was closed in the CRM
+	erased []string          // mentions of who objected
+	bad    int               // forged calls that were refused
+	wrong  []string          // forged calls that were let in
 }
 
 // fields of a ticket that the demo's people use.
@@ -90,7 +91,7 @@ func (w *world) start(ctx context.Context) error {
 		w.fronts[name] = f
 	}
 	w.social = mastodontwin.New(mastodontwin.Options{Self: w.fronts["mastodon"].url, Brand: "nordlicht", Token: rand.Text()})
-	w.portal = hubspottwin.New(hubspottwin.Options{Now: time.Now, Token: w.vault["HUBSPOT_ADMIN"], CustomObjects: true, Seal: true,
+	w.portal = hubspottwin.New(hubspottwin.Options{Now: time.Now, Token: w.vault["HUBSPOT_ADMIN"], CustomObjects: true, Limit10s: -1, Seal: true,
 		ClientID: "demo-app", ClientSecret: w.vault["HUBSPOT_CLIENT_SECRET"]})
 	w.feedback = sinktwin.New(sinktwin.Options{Token: w.vault["FEEDBACK_TOKEN"]})
 	w.fronts["mastodon"].service, w.fronts["hubspot"].service, w.fronts["feedback"].service = w.social, w.portal, w.feedback
@@ -248,6 +249,7 @@ func (w *world) firstPolls(ctx context.Context) error {
 
 // restart stops the home and opens it again on the same file, as a new version would.
 func (w *world) restart(ctx context.Context) error {
+	w.http.CloseIdleConnections()
 	home := w.home
 	w.home = nil
 	if err := home.Stop(ctx); err != nil {
@@ -259,13 +261,13 @@ func (w *world) restart(ctx context.Context) error {
 func (w *world) close() error {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
+	w.http.CloseIdleConnections() // a server that stops waits for connections that were never used
 	var errs []error
 	if w.home != nil {
 		errs = append(errs, w.home.Stop(ctx))
 	}
 	for _, f := range w.fronts {
-		errs = append(errs, f.close(ctx))
+		errs = append(errs, f.server.Close())
 	}
-	w.http.CloseIdleConnections()
 	return errors.Join(errs...)
 }

@@ -27,7 +27,7 @@ func (w *world) print(format string, args ...any) { fmt.Fprintf(w.o.Out, format,
 
 func (w *world) opening() {
 	w.print("%s\n", w.bold("A day of Nordlicht Rad, invented. All services are fakes on this machine; all calls are real."))
-	w.print("hooks %s   mastodon %s   hubspot %s   feedback %s\n\n", "http://"+w.listen, w.fronts["mastodon"].url, w.fronts["hubspot"].url, w.fronts["feedback"].url)
+	w.print("Hooks come to http://%s.\n\n", w.listen)
 }
 
 // tellHours tells what happened in two hours of the day.
@@ -37,7 +37,7 @@ func (w *world) tellHours(hour time.Duration, counts map[string]int) {
 	}
 	var parts []string
 	for _, what := range sorted(counts) {
-		parts = append(parts, fmt.Sprintf("%d %s", counts[what], what))
+		parts = append(parts, fmt.Sprintf("%s %d", what, counts[what]))
 	}
 	slices.Reverse(parts)
 	w.print("  %02d to %02d o'clock   %s\n", int(hour.Hours()), int(hour.Hours())+2, strings.Join(parts, ", "))
@@ -104,7 +104,7 @@ func (w *world) tellScores(s Summary) {
 }
 
 func (w *world) tellCost(s Summary) {
-	w.print("\n%s\n", w.bold("What the day would have cost on AWS (estimated; list prices of us-east-1, "+pricesOf+", no free tier)"))
+	w.print("\n%s\n", w.bold("What the day would have cost on AWS (estimated; "+pricesOf+", no free tier)"))
 	for _, p := range s.Cost.Parts {
 		w.print("  %-26s %12.0f %-12s %10.6f USD\n", p.What, p.Count, p.Unit, p.USD)
 	}

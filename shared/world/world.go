@@ -117,7 +117,7 @@ func Demo(ctx context.Context, o Options) (s Summary, err error) {
 
 // keep leaves everything up until the context ends. Polls become slow, as nothing happens any more.
 func (w *world) keep(ctx context.Context) error {
-	if err := w.publish(ctx, strings.ReplaceAll(w.config, "every: 1s", "every: 30s"), "polls slowed down after the day"); err != nil {
+	if err := w.publish(ctx, strings.NewReplacer("every: 400ms", "every: 30s", "every: 2s", "every: 1m").Replace(w.config), "polls slowed down after the day"); err != nil {
 		return err
 	}
 	<-ctx.Done()
