@@ -47,7 +47,7 @@ func validateCommand(f *flags) *cobra.Command {
 			if f.json {
 				return printMistakes(c.OutOrStdout(), nil)
 			}
-			fmt.Fprintf(c.OutOrStdout(), "%s is right: %d brands, %d networks, %d CRMs, version %s\n", file, len(doc.Brands), len(doc.Networks), len(doc.CRMs), doc.Hash)
+			fmt.Fprintf(c.OutOrStdout(), "%s is right: %d brand(s), %d network(s), %d CRM(s), version %s\n", file, len(doc.Brands), len(doc.Networks), len(doc.CRMs), doc.Hash)
 			return nil
 		},
 	}

@@ -22,25 +22,23 @@ func (f *flags) options() localrun.Options {
 	if f.verbose {
 		level = slog.LevelDebug
 	}
-	file := f.configFile()
-	return localrun.Options{Data: f.data, Config: file, Env: f.env, Private: f.private, Log: telemetry.New(os.Stderr, level),
-		Secrets: env.New(env.Options{Lookup: os.LookupEnv, File: filepath.Join(filepath.Dir(file), ".env")})}
+	file, first := f.config, ""
+	if f.bare {
+		file = ""
+	} else if _, err := os.Stat(present); err == nil {
+		first = present
+	}
+	return localrun.Options{Data: f.data, Config: file, First: first, Env: f.env, Private: f.private, Log: telemetry.New(os.Stderr, level),
+		Secrets: env.New(env.Options{Lookup: os.LookupEnv, File: filepath.Join(filepath.Dir(f.config), ".env")})}
 }
 
-// configFile is the configuration file to read: the one named, or rapport.yaml where there is no data file yet.
-func (f *flags) configFile() string {
-	if f.bare {
-		return ""
-	}
-	if f.config != "" {
-		return f.config
-	}
-	if _, err := os.Stat(f.data); os.IsNotExist(err) {
-		if _, err := os.Stat("rapport.yaml"); err == nil {
-			return "rapport.yaml"
-		}
-	}
-	return ""
+// present is the configuration of the folder in which a command runs.
+const present = "rapport.yaml"
+
+// configured tells whether there is a configuration file to begin with.
+func (f *flags) configured() bool {
+	_, err := os.Stat(present)
+	return f.config != "" || err == nil
 }
 
 // with opens the home without starting it and lets do work on it. A home that runs holds the file: then commands that
@@ -65,20 +63,12 @@ func (f *flags) look(ctx context.Context, do func(*localrun.Home) error) error {
 		return fault.New(fault.NotFound, "there is no data file %s: name it with --data, or start with `rapport up`", f.data)
 	}
 	o := f.options()
-	o.Config, o.ReadOnly = "", true
+	o.ReadOnly = true
 	h, err := localrun.Open(ctx, o)
 	if err != nil {
 		return err
 	}
-	if f.config != "" {
-		plan, perr := h.Candidate(ctx, f.config)
-		if err = perr; err == nil {
-			h.Use(plan)
-		}
-	}
-	if err == nil {
-		err = do(h)
-	}
+	err = do(h)
 	if cerr := h.Stop(ctx); err == nil {
 		err = cerr
 	}
@@ -88,7 +78,7 @@ func (f *flags) look(ctx context.Context, do func(*localrun.Home) error) error {
 // consult is look for commands about accounts, which come before the first start: where there is no data file yet, one is
 // made of the configuration.
 func (f *flags) consult(ctx context.Context, do func(*localrun.Home) error) error {
-	if _, err := os.Stat(f.data); err != nil && f.configFile() != "" {
+	if _, err := os.Stat(f.data); err != nil && f.configured() {
 		return f.with(ctx, do)
 	}
 	return f.look(ctx, do)

@@ -25,7 +25,7 @@ func upCommand(f *flags) *cobra.Command {
 		Short: "Run the local home: real accounts with a configuration, the demo without",
 		Args:  cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			if f.configFile() == "" {
+			if !f.configured() {
 				if _, err := os.Stat(f.data); os.IsNotExist(err) {
 					return runDemo(c, f, true)
 				}

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -19,6 +20,8 @@ import (
 
 func ledgerCommand(f *flags) *cobra.Command {
 	var since time.Duration
+	var list bool
+	var only string
 	c := &cobra.Command{
 		Use:   "ledger [MENTION]",
 		Args:  cobra.MaximumNArgs(1),
@@ -35,12 +38,83 @@ func ledgerCommand(f *flags) *cobra.Command {
 					}
 					return tell(c.OutOrStdout(), s)
 				}
+				if list || only != "" {
+					return listLedger(c, f, h, since, only)
+				}
 				return showLedger(c, f, h, since)
 			})
 		},
 	}
+	c.Flags().BoolVar(&list, "list", false, "list what was received, line by line")
+	c.Flags().StringVar(&only, "only", "", "list one column alone: written, merged, filtered, suppressed, rejected, dead, open")
 	c.Flags().DurationVar(&since, "since", 24*time.Hour, "how far back to count")
 	return c
+}
+
+// columns of the ledger, as Tally counts them.
+func columns() []string {
+	return []string{"written", "merged", "filtered", "suppressed", "rejected", "dead", "open"}
+}
+
+// listLedger lists lines, account by account, hour by hour.
+func listLedger(c *cobra.Command, f *flags, h *localrun.Home, since time.Duration, only string) error {
+	if only != "" && !slices.Contains(columns(), only) {
+		return usageError{fmt.Errorf("--only wants one of %s, not %q", strings.Join(columns(), ", "), only)}
+	}
+	plan, err := h.Plan(c.Context(), "")
+	if err != nil {
+		return err
+	}
+	var names []string
+	for _, a := range plan.Doc.Networks {
+		names = append(names, a.Name)
+	}
+	for _, k := range plan.Doc.Hooks { // what reached no account stands under its hook
+		if !slices.Contains(names, k.Name) {
+			names = append(names, k.Name)
+		}
+	}
+	type row struct {
+		Column string `json:"column"`
+		ledger.Line
+	}
+	now, rows := time.Now(), []row{}
+	for _, name := range names {
+		err := h.Lines(c.Context(), name, now.Add(-since), now.Add(time.Minute), func(_ ledger.Place, l ledger.Line) error {
+			if column, _ := l.Final(); only == "" || column == only {
+				rows = append(rows, row{column, l})
+			}
+			return nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	slices.SortStableFunc(rows, func(a, b row) int { return a.At.Compare(b.At) })
+	if f.json {
+		return printJSON(c.OutOrStdout(), rows)
+	}
+	for _, r := range rows {
+		fmt.Fprintf(c.OutOrStdout(), "%s  %-16s %-10s %s%s\n", r.At.Format("2006-01-02 15:04:05"), r.Account, r.Column, dash(r.Mention), reason(r.Line))
+	}
+	return nil
+}
+
+// reason is why a line stands where it does: the event's reason, or that of the deliveries that have one.
+func reason(l ledger.Line) string {
+	var all []string
+	if l.Reason != "" {
+		all = append(all, l.Reason)
+	}
+	for _, d := range l.Deliveries {
+		if d.Reason != "" {
+			all = append(all, d.Account+": "+d.Reason)
+		}
+	}
+	if len(all) == 0 {
+		return ""
+	}
+	return "  (" + strings.Join(all, "; ") + ")"
 }
 
 func showLedger(c *cobra.Command, f *flags, h *localrun.Home, since time.Duration) error {
@@ -55,21 +129,18 @@ func showLedger(c *cobra.Command, f *flags, h *localrun.Home, since time.Duratio
 	}
 	w := c.OutOrStdout()
 	if f.json {
-		if err := printJSON(w, r); err != nil {
+		err = printJSON(w, map[string]any{"from": r.From, "to": r.To, "accounts": r.Accounts, "networks": r.Networks, "total": r.Total,
+			"waiting": r.Waiting, "parked": r.Parked, "dead_letters": r.DeadLetters, "unaccounted": r.Unaccounted})
+		if err != nil {
 			return err
 		}
 	} else {
 		const row = "%-22s %9v %8v %7v %9v %11v %9v %6v %6v\n"
 		fmt.Fprintf(w, row, "account", "received", "written", "merged", "filtered", "suppressed", "rejected", "dead", "open")
-		names := make([]string, 0, len(r.Accounts))
-		for name := range r.Accounts {
-			names = append(names, name)
-		}
-		slices.Sort(names)
 		line := func(name string, t ledger.Tally) {
 			fmt.Fprintf(w, row, name, t.Received, t.Written, t.Merged, t.Filtered, t.Suppressed, t.Rejected, t.Dead, t.Open)
 		}
-		for _, name := range names {
+		for _, name := range slices.Sorted(maps.Keys(r.Accounts)) {
 			line(name, r.Accounts[name])
 		}
 		line("all", r.Total)
@@ -292,6 +363,9 @@ func replayCommand(f *flags) *cobra.Command {
 				plan, err := h.Candidate(c.Context(), f.config)
 				if err != nil {
 					return err
+				}
+				if _, ok := plan.Doc.Network(args[0]); !ok {
+					return fault.New(fault.NotFound, "there is no network account %q in the configuration", args[0])
 				}
 				r, err := h.Replay(c.Context(), plan, args[0], begin, end)
 				if err != nil {

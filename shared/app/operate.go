@@ -90,9 +90,12 @@ func (a *App) installer(ctx context.Context, account string) (crm.Installer, []c
 		return nil, nil, err
 	}
 	conf, ok := plan.Doc.CRM(account)
+	if !ok {
+		return nil, nil, fault.New(fault.NotFound, "there is no CRM account %q in the configuration", account)
+	}
 	i, can := a.CRMs[conf.Kind].(crm.Installer)
-	if !ok || !can {
-		return nil, nil, fault.New(fault.NotFound, "CRM account %q needs no setup", account)
+	if !can {
+		return nil, nil, fault.New(fault.NotFound, "CRM account %q needs no setup: %s takes records as they come", account, conf.Kind)
 	}
 	return i, plan.Mapping.Objects(account), nil
 }

@@ -170,6 +170,13 @@ func (h *Home) redrive(ctx context.Context, in Redriven) (any, error) {
 	}
 	n, err := 0, error(nil)
 	if in.Account != "" {
+		plan, perr := h.Plan(ctx, "")
+		if perr != nil {
+			return nil, perr
+		}
+		if _, ok := plan.Doc.CRM(in.Account); !ok {
+			return nil, fault.New(fault.NotFound, "there is no lane and no CRM account %q", in.Account)
+		}
 		n, err = h.Redrive(ctx, in.Account, in.Limit)
 	} else {
 		n, err = h.queue.Redrive(ctx, in.Lane, in.Limit)

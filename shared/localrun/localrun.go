@@ -37,6 +37,7 @@ import (
 type Options struct {
 	Data     string // path of the data file; the archive lies beside it
 	Config   string // path of rapport.yaml; "" = the version published last
+	First    string // path of the configuration that holds where Config is "" and none has been published yet; "" = none
 	Listen   string // address of the hooks; "" = none
 	Base     string // public address before /hooks/; default http://<Listen>
 	Env      string // environment overlay
@@ -98,14 +99,37 @@ func (h *Home) wire(ctx context.Context) (err error) {
 	h.App, err = app.New(ctx, app.Options{Store: h.store, Queue: h.queue, Urgent: h.queue.Urgent(), Archive: archive, Secrets: o.Secrets,
 		Leases: &pipeline.LocalLeases{Now: time.Now}, Networks: o.Networks, CRMs: o.CRMs, Env: o.Env,
 		Ports: pipeline.Ports{Now: time.Now, NewID: NewID, Log: o.Log, HTTP: o.HTTP, Exact: true, Base: o.Base, Private: o.Private}})
-	if err != nil || o.Config == "" {
+	if err != nil {
 		return err
 	}
-	text, err := os.ReadFile(o.Config)
+	return h.configure(ctx)
+}
+
+// configure publishes the configuration that the options name. A home that is only looked at keeps it to itself.
+func (h *Home) configure(ctx context.Context) error {
+	file := h.options.Config
+	if file == "" && h.options.First != "" {
+		if _, err := h.Version(ctx, 0); fault.Is(err, fault.NotFound) {
+			file = h.options.First
+		} else if err != nil {
+			return err
+		}
+	}
+	if file == "" {
+		return nil
+	}
+	if h.options.ReadOnly {
+		plan, err := h.Candidate(ctx, file)
+		if err == nil {
+			h.Use(plan)
+		}
+		return err
+	}
+	text, err := os.ReadFile(file)
 	if err != nil {
 		return fault.New(fault.Invalid, "configuration: %w", err)
 	}
-	_, err = h.Publish(ctx, text, filepath.Base(o.Config), "file", "read at start")
+	_, err = h.Publish(ctx, text, filepath.Base(file), "file", "read at start")
 	return err
 }
 
@@ -120,19 +144,23 @@ func linger(lane queue.Lane) time.Duration {
 	return 0
 }
 
-// pools says how many loops work on a lane, and how many messages they take at once.
-var pools = []struct {
+// pool is so many loops that work on a lane, and how many messages each takes at once.
+type pool struct {
 	lane        queue.Lane
 	loops, size int
-}{
-	{topology.MentionsLive, 1, 100},
-	{topology.MentionsBulk, 1, 100},
-	{topology.DeliverUrgent, 2, 100},
-	{topology.DeliverBulk, 2, 100},
-	{topology.Polls, 4, 1},
-	{topology.Changes, 1, 100},
-	{topology.Replies, 2, 1},
-	{topology.Jobs, 1, 1},
+}
+
+func pools() []pool {
+	return []pool{
+		{topology.MentionsLive, 1, 100},
+		{topology.MentionsBulk, 1, 100},
+		{topology.DeliverUrgent, 2, 100},
+		{topology.DeliverBulk, 2, 100},
+		{topology.Polls, 4, 1},
+		{topology.Changes, 1, 100},
+		{topology.Replies, 2, 1},
+		{topology.Jobs, 1, 1},
+	}
 }
 
 // Start listens, then works until Stop. Addr tells where.
@@ -152,7 +180,7 @@ func (h *Home) Start(ctx context.Context) error {
 		return err
 	}
 	ctx, h.cancel = context.WithCancel(context.WithoutCancel(ctx))
-	for _, p := range pools {
+	for _, p := range pools() {
 		handler := telemetry.Wrap(h.options.Log, time.Now, app.Verb(p.lane), h.Handler(p.lane))
 		for range p.loops {
 			h.workers.Go(func() {

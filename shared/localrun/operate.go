@@ -162,11 +162,11 @@ func Post(ctx context.Context, r webhook.Request) (status int, answer []byte, er
 	return resp.StatusCode, bytes.TrimSpace(answer), err
 }
 
-// LogInAddress gives the address of the vendor's log-in page, "" where the account needs no log-in; the app is registered
-// there first where that is needed.
+// LogInAddress gives the address of the vendor's log-in page, "" where the account needs no log-in or the configuration
+// names its token; the app is registered there first where that is needed.
 func (h *Home) LogInAddress(ctx context.Context, account, redirect string) (string, error) {
 	conn, auth, err := h.Authorizer(ctx, account)
-	if err != nil || auth == nil {
+	if err != nil || auth == nil || h.hasToken(ctx, account) {
 		return "", err
 	}
 	if reg, ok := h.Connector(conn.Kind).(network.Registrar); ok {
@@ -180,6 +180,19 @@ func (h *Home) LogInAddress(ctx context.Context, account, redirect string) (stri
 		}
 	}
 	return auth.Connect(ctx, conn, redirect, NewID())
+}
+
+// hasToken tells whether the configuration names a token of the account: then nobody has to log in.
+func (h *Home) hasToken(ctx context.Context, account string) bool {
+	plan, err := h.Plan(ctx, "")
+	if err != nil {
+		return false
+	}
+	conf, ok := plan.Doc.Network(account)
+	if !ok {
+		conf, _ = plan.Doc.CRM(account)
+	}
+	return conf.Secrets["token"] != ""
 }
 
 // registration names the secrets of an app's registration at a vendor.

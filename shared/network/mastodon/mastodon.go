@@ -65,7 +65,7 @@ func (Network) Info() network.Info {
 			{Name: "idempotent", Title: "Server honours Idempotency-Key", Type: "flag", Default: true, Help: "switch off for GoToSocial"},
 		},
 		Secrets: []network.Field{
-			{Name: "token", Title: "Access token", Type: "text", Required: true, Help: "from Connect, or from Preferences > Development of the brand's account"},
+			{Name: "token", Title: "Access token", Type: "text", Help: "from Preferences > Development of the brand's account; Connect keeps one of its own"},
 			{Name: "client_id", Title: "Client id", Type: "text", Help: "of our app on this server; Connect registers it"},
 			{Name: "client_secret", Title: "Client secret", Type: "text", Help: "of our app on this server; Connect registers it"},
 		},
