@@ -299,8 +299,17 @@ func functions() []expr.Option {
 	return []expr.Option{
 		expr.Function("cut", func(p ...any) (any, error) { return Cut(p[0].(string), p[1].(int)), nil }, new(func(string, int) string)),
 		expr.Function("runes", func(p ...any) (any, error) {
-			r := []rune(p[0].(string))
-			return string(r[:min(len(r), max(p[1].(int), 0))]), nil
+			text, n := p[0].(string), max(p[1].(int), 0)
+			if len(text) <= n {
+				return text, nil
+			}
+			for at := range text {
+				if n == 0 {
+					return text[:at], nil
+				}
+				n--
+			}
+			return text, nil
 		}, new(func(string, int) string)),
 		expr.Function("plain", func(p ...any) (any, error) { return reflect.ValueOf(p[0]).String(), nil }, new(func(any) string)),
 		expr.Function("iso", func(p ...any) (any, error) { return ISO(p[0].(time.Time)), nil }, new(func(time.Time) string)),
