@@ -55,8 +55,8 @@ func (p *Pipeline) connect(ctx context.Context, conf config.Account) (rest.Accou
 
 // origin is where a kind lives when the account names no address.
 func (p *Pipeline) origin(kind string) string {
-	if n, ok := p.Networks[kind]; ok {
-		return n.Info().Origin
+	if info, ok := p.infos[kind]; ok {
+		return info.Origin
 	}
 	if c, ok := p.CRMs[kind]; ok {
 		return c.Info().Origin

@@ -21,10 +21,8 @@ func (p *Pipeline) commit(ctx context.Context, plan *Plan, w *world, todo []*one
 		return nil, failAll(todo, err)
 	}
 	p.putRows(ctx, w)
-	for _, c := range w.reminders { // a reminder too many finds nothing overdue
-		if err := p.remind(ctx, c); err != nil {
-			return nil, failAll(todo, err)
-		}
+	if err := p.remind(ctx, w.reminders); err != nil { // a reminder too many finds nothing overdue
+		return nil, failAll(todo, err)
 	}
 	var lines []*one
 	for _, o := range todo {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"rapport/shared/fault"
 	"rapport/shared/flow"
 	"rapport/shared/ledger"
 	"rapport/shared/queue"
@@ -11,12 +12,17 @@ import (
 	"rapport/shared/topology"
 )
 
-// remind notes when an answer is overdue. It is a row of its own minute, so tick finds it without a search.
-func (p *Pipeline) remind(ctx context.Context, c flow.Conversation) error {
-	at := c.Due.Truncate(time.Minute).Add(time.Minute)
-	row := &store.Row[DueRow]{Part: at.Format(minute), Sort: "sla#" + c.ID, Value: DueRow{Kind: "sla", Subject: c.ID, At: c.Due}}
-	if res := p.due.Put(ctx, row)[0]; res.Err != nil && !conflicted(res) {
-		return res.Err
+// remind notes when answers are overdue. Each is a row of its own minute, so tick finds it without a search.
+func (p *Pipeline) remind(ctx context.Context, list []flow.Conversation) error {
+	rows := make([]*store.Row[DueRow], len(list))
+	for i, c := range list {
+		at := c.Due.Truncate(time.Minute).Add(time.Minute)
+		rows[i] = &store.Row[DueRow]{Part: at.Format(minute), Sort: "sla#" + c.ID, Value: DueRow{Kind: "sla", Subject: c.ID, At: c.Due}}
+	}
+	for _, res := range p.due.Put(ctx, rows...) {
+		if res.Err != nil && !conflicted(res) && !fault.Is(res.Err, fault.Invalid) { // the same row twice in a batch is one
+			return res.Err
+		}
 	}
 	return nil
 }

@@ -112,7 +112,7 @@ func (p *Pipeline) read(ctx context.Context, plan *Plan, i int, m queue.Message)
 		} else {
 			e.Mention.Account, e.Mention.Brand = a.Name, a.Brand
 			e.Mention.Private = e.Mention.Private || e.Mention.Kind == flow.Message
-			o := &one{message: i, env: env, event: e, id: e.ID(), account: a, profile: p.Networks[kind].Info().Rules,
+			o := &one{message: i, env: env, event: e, id: e.ID(), account: a, profile: p.infos[kind].Rules,
 				place: ledger.At(a.Name, env.At, env.Receipt, k)}
 			o.line = ledger.Line{Account: a.Name, Network: e.Mention.Network, Brand: a.Brand, At: env.At, Event: o.id,
 				Mention: e.Mention.ID, Source: source(env, e), Config: plan.Doc.Hash}

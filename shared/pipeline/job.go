@@ -142,7 +142,7 @@ func (p *Pipeline) backfill(ctx context.Context, j *JobRow) (more bool, err erro
 	if err != nil {
 		return false, err
 	}
-	info := p.Networks[conf.Kind].Info()
+	info := p.infos[conf.Kind]
 	if err := p.draw(ctx, a, info.Buckets, conf, 1, false); err != nil {
 		return false, err
 	}
@@ -179,7 +179,7 @@ func (p *Pipeline) Estimate(ctx context.Context, account string, from, to time.T
 		return 0, 0, false, 0, err
 	}
 	mentions, calls, exact, err = ranger.Estimate(ctx, a, from, to)
-	for _, b := range p.Networks[conf.Kind].Info().Buckets {
+	for _, b := range p.infos[conf.Kind].Buckets {
 		cost += b.Cost * float64(calls)
 		break
 	}

@@ -98,7 +98,8 @@ type Pipeline struct {
 	jobs          store.Table[JobRow]
 	due           store.Table[DueRow]
 	seen          store.Table[SeenRow]
-	recent        *recent[MentionRow] // nil where other processes write too
+	infos         map[string]network.Info // of the networks, by name: they never change
+	recent        *recent[MentionRow]     // nil where other processes write too
 }
 
 // New makes a pipeline.
@@ -106,7 +107,10 @@ func New(o Options) *Pipeline {
 	if o.Urgent == nil {
 		o.Urgent = o.Queue
 	}
-	p := &Pipeline{Options: o}
+	p := &Pipeline{Options: o, infos: map[string]network.Info{}}
+	for name, n := range o.Networks {
+		p.infos[name] = n.Info()
+	}
 	if o.Leases == nil {
 		p.Leases = &StoreLeases{Store: o.Store, Now: o.Ports.Now, NewID: o.Ports.NewID}
 	}

@@ -139,7 +139,7 @@ func (p *Pipeline) reader(plan *Plan, t pollTask) (conf config.Account, read rea
 	if !can {
 		return conf, nil, 0, nil, false
 	}
-	info := p.Networks[conf.Kind].Info()
+	info := p.infos[conf.Kind]
 	return conf, n.Poll, interval(conf, info.Poll), info.Buckets, info.Poll > 0
 }
 

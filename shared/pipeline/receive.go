@@ -96,7 +96,7 @@ func (p *Pipeline) enqueue(ctx context.Context, q queue.Queue, lane queue.Lane, 
 func (p *Pipeline) receiver(kind string) (network.Receiver, network.Info) {
 	if n, ok := p.Networks[kind]; ok {
 		r, _ := n.(network.Receiver)
-		return r, n.Info()
+		return r, p.infos[kind]
 	}
 	if c, ok := p.CRMs[kind]; ok {
 		r, _ := c.(network.Receiver)

@@ -103,10 +103,7 @@ func (p *Pipeline) reply(ctx context.Context, id string) error {
 
 // refusal tells why an answer is not sent, "" if it may be.
 func (p *Pipeline) refusal(ctx context.Context, conf config.Account, can bool, r flow.Reply, again bool) (string, error) {
-	info := network.Info{}
-	if n, ok := p.Networks[conf.Kind]; ok {
-		info = n.Info()
-	}
+	info := p.infos[conf.Kind]
 	conv, _, err := p.conversation(ctx, r.Conversation)
 	if err != nil {
 		return "", err
