@@ -147,6 +147,7 @@ func (s *Summary) read(stories []pipeline.Story) {
 			best[m.Author.ID] = scored(m, d.Score)
 		}
 	}
+	slices.Sort(s.Alerts)
 	for _, start := range sorted(angry) {
 		if n := len(angry[start]); start != "" && n >= crowd {
 			s.Alerts = append(s.Alerts, fmt.Sprintf("growing complaint: %d authors under “%s”", n, short(words[start], 48)))
