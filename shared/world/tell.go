@@ -80,7 +80,7 @@ func (w *world) tell(s Summary) {
 		w.print("  wrong: %s\n", p)
 	}
 	if w.o.Keep {
-		w.hints(s)
+		w.hints()
 	}
 	w.print("\n%s\n", s.Line)
 }
@@ -112,13 +112,13 @@ func (w *world) tellCost(s Summary) {
 }
 
 // hints says how to look around while everything stays up.
-func (w *world) hints(s Summary) {
+func (w *world) hints() {
 	w.print("\n%s\n", w.bold("Everything stays up until you press Ctrl-C"))
 	w.print("  data file %s\n", w.o.Data)
 	w.print("  hooks     http://%s/hooks/echolot, /hooks/sterne, /hooks/portal\n", w.listen)
-	w.print("  services  mastodon %s, hubspot %s, feedback %s\n", w.fronts["mastodon"].url, w.fronts["hubspot"].url, w.fronts["feedback"].url)
+	w.print("  services  mastodon %s\n            hubspot  %s\n            feedback %s\n", w.fronts["mastodon"].url, w.fronts["hubspot"].url, w.fronts["feedback"].url)
 	if id, err := w.mention("hero"); err == nil {
-		w.print("  try       rapport ledger %s --data %s\n", id, w.o.Data)
+		w.print("  try       rapport ledger --data %s \\\n              %s\n", w.o.Data, id)
 	}
 }
 
