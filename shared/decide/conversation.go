@@ -251,8 +251,8 @@ func (w *draft) open(text string, previous *flow.Conversation) *flow.Conversatio
 
 // profile brings author, person and reply window up to date.
 func (w *draft) profile(c *flow.Conversation) {
-	if w.author.ID != "" {
-		c.Author = w.author
+	if a := w.author; a.ID != "" { // enough to tell and to answer; the rest stays with the author
+		c.Author = flow.Author{ID: a.ID, Handle: a.Handle, Name: a.Name, URL: a.URL, Counted: a.Counted, Followers: a.Followers, Verified: a.Verified}
 	}
 	if w.Person != "" {
 		c.Person = w.Person
