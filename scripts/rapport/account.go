@@ -115,6 +115,7 @@ func setupCommand(f *flags) *cobra.Command {
 		Args:  exactly("ACCOUNT"),
 		RunE: func(c *cobra.Command, args []string) error {
 			var steps []crm.Step
+			lacked := map[string]bool{}
 			err := f.consult(c.Context(), func(h *localrun.Home) (err error) {
 				if export != "" {
 					files, err := h.SetupExport(c.Context(), args[0])
@@ -123,14 +124,14 @@ func setupCommand(f *flags) *cobra.Command {
 					}
 					return writeFiles(c.OutOrStdout(), export, files)
 				}
-				do := h.SetupPlan
-				if apply {
-					do = h.SetupApply
-				}
-				if steps, err = do(c.Context(), args[0]); err != nil {
+				if steps, err = h.SetupPlan(c.Context(), args[0]); err != nil || !apply {
 					return err
 				}
-				return nil
+				for _, s := range steps {
+					lacked[s.What+" "+s.Name] = !s.Done
+				}
+				steps, err = h.SetupApply(c.Context(), args[0])
+				return err
 			})
 			if err != nil || export != "" {
 				return err
@@ -140,7 +141,7 @@ func setupCommand(f *flags) *cobra.Command {
 					return err
 				}
 			}
-			return showSteps(c.OutOrStdout(), f.json, apply, steps)
+			return showSteps(c.OutOrStdout(), f.json, lacked, steps)
 		},
 		ValidArgsFunction: complete(f, crms),
 	}
@@ -170,7 +171,8 @@ func writeFiles(w io.Writer, dir string, files map[string][]byte) error {
 	return nil
 }
 
-func showSteps(w io.Writer, asJSON, applied bool, steps []crm.Step) error {
+// showSteps says of each step where it stands; lacked names those that were missing before they were applied.
+func showSteps(w io.Writer, asJSON bool, lacked map[string]bool, steps []crm.Step) error {
 	missing, failed := 0, 0
 	type row struct {
 		What  string `json:"what"`
@@ -185,7 +187,7 @@ func showSteps(w io.Writer, asJSON, applied bool, steps []crm.Step) error {
 		case s.Error != nil:
 			state = "failed: " + s.Error.Error()
 			failed++
-		case !s.Done && applied:
+		case lacked[s.What+" "+s.Name]:
 			state = "made"
 		case !s.Done:
 			state = "missing"

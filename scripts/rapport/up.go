@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -74,6 +75,9 @@ func runDemo(c *cobra.Command, f *flags, keep bool) error {
 		level = slog.LevelDebug
 	}
 	_, err = world.Demo(c.Context(), world.Options{Out: c.OutOrStdout(), Data: filepath.Join(dir, "demo.db"), Keep: keep, Log: telemetry.New(os.Stderr, level)})
+	if keep && errors.Is(err, context.Canceled) && c.Context().Err() != nil {
+		return nil // that is how one that stays up ends
+	}
 	return err
 }
 

@@ -27,6 +27,9 @@ func ledgerCommand(f *flags) *cobra.Command {
 		Args:  cobra.MaximumNArgs(1),
 		Short: "What became of everything received, or one mention's whole story",
 		RunE: func(c *cobra.Command, args []string) error {
+			if only != "" && !slices.Contains(columns(), only) {
+				return usageError{fmt.Errorf("--only wants one of %s, not %q", strings.Join(columns(), ", "), only)}
+			}
 			return f.look(c.Context(), func(h *localrun.Home) error {
 				if len(args) > 0 {
 					s, err := h.Story(c.Context(), args[0])
@@ -58,9 +61,6 @@ func columns() []string {
 
 // listLedger lists lines, account by account, hour by hour.
 func listLedger(c *cobra.Command, f *flags, h *localrun.Home, since time.Duration, only string) error {
-	if only != "" && !slices.Contains(columns(), only) {
-		return usageError{fmt.Errorf("--only wants one of %s, not %q", strings.Join(columns(), ", "), only)}
-	}
 	plan, err := h.Plan(c.Context(), "")
 	if err != nil {
 		return err

@@ -64,6 +64,18 @@ func (t *Target) Render(env *decide.Env) (Rendered, error) {
 	return r, err
 }
 
+// Key gives the key that Render would give the record, whether or not there is one to write now: for erasures.
+func (t *Target) Key(env *decide.Env) string {
+	if t.keyed != nil {
+		if v, err := t.keyed.fill(t.see(env)); err == nil {
+			if key, _ := words(v); key != "" {
+				return key
+			}
+		}
+	}
+	return flow.Key(t.kind, t.id(env))
+}
+
 // fill gives the value of one field.
 func (s *slot) fill(sc *scope) (any, error) {
 	v, err := s.program.Eval(sc)

@@ -6,6 +6,7 @@ import (
 
 	"rapport/shared/archive"
 	"rapport/shared/crm"
+	"rapport/shared/decide"
 	"rapport/shared/fault"
 	"rapport/shared/flow"
 	"rapport/shared/ledger"
@@ -91,7 +92,7 @@ func (p *Pipeline) eraseMention(ctx context.Context, plan *Plan, id string) (rec
 		conv = c.ID
 	}
 	for _, a := range plan.Doc.CRMs {
-		n, err := p.eraseFrom(ctx, plan, a.Name, m, conv)
+		n, err := p.eraseFrom(ctx, plan, a.Name, row.Value, conv)
 		if err != nil {
 			return records, conversations, err
 		}
@@ -128,7 +129,9 @@ func (p *Pipeline) eraseMention(ctx context.Context, plan *Plan, id string) (rec
 }
 
 // eraseFrom blanks what one CRM account holds of a mention and its conversation.
-func (p *Pipeline) eraseFrom(ctx context.Context, plan *Plan, account string, m flow.Mention, conv string) (int, error) {
+func (p *Pipeline) eraseFrom(ctx context.Context, plan *Plan, account string, row MentionRow, conv string) (int, error) {
+	m := row.Mention
+	env := decide.EnvOf(m, row.Decision, &flow.Conversation{ID: conv}, nil, plan.Doc.Brand(m.Brand), row.Source)
 	conf, ok := plan.Doc.CRM(account)
 	adapter := p.CRMs[conf.Kind]
 	if !ok || adapter == nil {
@@ -143,7 +146,7 @@ func (p *Pipeline) eraseFrom(ctx context.Context, plan *Plan, account string, m 
 			if !conf.Writes(t.Object(), m.Brand) {
 				continue
 			}
-			r := crm.Record{Object: t.Object(), KeyField: t.KeyField(), Key: flow.Key(k[0], k[1]), Fields: map[string]any{}}
+			r := crm.Record{Object: t.Object(), KeyField: t.KeyField(), Key: t.Key(env), Fields: map[string]any{}}
 			for _, mark := range t.Marks() {
 				if mark.Field != r.KeyField {
 					r.Fields[mark.Field] = nil

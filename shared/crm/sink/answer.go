@@ -112,15 +112,16 @@ func (c *calling) outcome(q *call, a answer, r *row, o *crm.Outcome) {
 		}
 		return v
 	}
-	said := rest.Snippet([]byte(c.hide(text(get("error")))))
-	ok := said == ""
-	if q.result["ok"] != nil {
-		ok = truth(get("ok"))
+	// What stands only in refusals is read only there: its expressions may fail on a success.
+	ok, said, fields := q.result["ok"] != nil && truth(get("ok")), "", []string(nil)
+	if !ok {
+		said = rest.Snippet([]byte(c.hide(text(get("error")))))
+		ok = q.result["ok"] == nil && said == ""
 	}
-	if said == "" {
-		said = "refused without a reason"
+	if !ok {
+		said = cmp.Or(said, "refused without a reason")
+		fields = names(get("drift"))
 	}
-	fields := names(get("drift"))
 	switch {
 	case failed != nil:
 		o.Err = failed
