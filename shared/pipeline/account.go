@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"bytes"
 	"context"
 	"time"
 
@@ -40,7 +41,12 @@ func (p *Pipeline) connect(ctx context.Context, conf config.Account) (rest.Accou
 		return a, err
 	}
 	if soon := row.Value.Expires; !soon.IsZero() && p.now().Add(time.Minute).After(soon) {
-		if row, err = p.refresh(ctx, conf, a, row); err != nil {
+		fresh, err := p.refresh(ctx, conf, a, row)
+		switch {
+		case err == nil:
+			row = fresh
+		case p.now().Before(soon) && !fault.Is(err, fault.Unauthorized): // the old one holds a little longer
+		default:
 			return a, err
 		}
 	}
@@ -128,6 +134,9 @@ func (p *Pipeline) SaveToken(ctx context.Context, account string, t network.Toke
 	return err
 }
 
+// tokenTries is how often a fresh token is handed to the store: a rotating one that is lost here is lost for good.
+const tokenTries = 8
+
 func (p *Pipeline) saveToken(ctx context.Context, account string, t network.Token, version int64) (store.Row[TokenRow], error) {
 	row := store.Row[TokenRow]{Part: account, Sort: "-", Version: version,
 		Value: TokenRow{Expires: t.Expires, Scopes: t.Scopes, Target: t.Target.ID}}
@@ -140,14 +149,29 @@ func (p *Pipeline) saveToken(ctx context.Context, account string, t network.Toke
 			return row, err
 		}
 	}
-	return row, p.tokens.Put(ctx, &row)[0].Err
+	for range tokenTries {
+		res := p.tokens.Put(ctx, &row)[0]
+		if res.Err == nil {
+			return row, nil
+		}
+		err = res.Err
+		if conflicted(res) {
+			stored, rerr := p.tokens.Row(res.Stored)
+			if rerr == nil && bytes.Equal(stored.Value.Access, row.Value.Access) { // an earlier try was stored, its answer cut
+				stored.Part, stored.Sort = account, "-"
+				return stored, nil
+			}
+			row.Version = res.Stored.Version // ours is the newer one
+		}
+	}
+	return row, err
 }
 
-// renew is called once when a vendor refuses the credentials: cached secrets are forgotten, a token is refreshed. It
-// tells whether trying again makes sense.
-func (p *Pipeline) renew(ctx context.Context, conf config.Account) bool {
-	for _, ref := range conf.Secrets {
-		p.Secrets.Forget(ref)
+// renew is called once when a vendor refuses the credentials: cached secrets are forgotten, a token is refreshed unless
+// somebody did that meanwhile. It tells whether trying again makes sense.
+func (p *Pipeline) renew(ctx context.Context, conf config.Account, refused rest.Account) bool {
+	for _, name := range sorted(conf.Secrets) {
+		p.Secrets.Forget(conf.Secrets[name])
 	}
 	row, err := p.tokens.One(ctx, conf.Name, "-")
 	if err != nil {
@@ -156,11 +180,31 @@ func (p *Pipeline) renew(ctx context.Context, conf config.Account) bool {
 	if row.Version == 0 {
 		return len(conf.Secrets) > 0
 	}
-	a, err := p.connect(ctx, conf)
-	if err == nil {
-		_, err = p.refresh(ctx, conf, a, row)
+	if access, err := p.unseal(row.Value.Access); err == nil && access != refused.Secret("token") {
+		return true
 	}
+	_, err = p.refresh(ctx, conf, refused, row)
 	return err == nil
+}
+
+// vendor makes one call for an account: our share of the quota first, then the call, once more with renewed credentials
+// where they are refused.
+func (p *Pipeline) vendor(ctx context.Context, conf config.Account, buckets []network.Bucket, urgent bool, do func(rest.Account) error) error {
+	for renewed := false; ; renewed = true {
+		a, err := p.connect(ctx, conf)
+		if err != nil {
+			return err
+		}
+		if err := p.draw(ctx, a, buckets, conf, urgent); err != nil {
+			return err
+		}
+		a, count := metered(a)
+		err = do(a)
+		p.settleCalls(ctx, a, buckets, count)
+		if renewed || !fault.Is(err, fault.Unauthorized) || !p.renew(ctx, conf, a) {
+			return err
+		}
+	}
 }
 
 func (p *Pipeline) authorizer(kind string) (network.Authorizer, bool) {

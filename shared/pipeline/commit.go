@@ -233,6 +233,9 @@ type Task struct {
 	Version int64        `json:"version,omitempty"`
 	Line    ledger.Line  `json:"line,omitzero"`
 	Lane    queue.Lane   `json:"lane"`
+	Kinds   []string     `json:"kinds,omitempty"` // of records it asks for; none = all
+	Tries   int          `json:"tries,omitempty"` // how often it went back to its queue
+	Bad     string       `json:"bad,omitempty"`   // why one of its records never will pass, while others are tried still
 }
 
 // deliveries makes the messages for a line's open deliveries.

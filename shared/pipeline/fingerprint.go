@@ -1,23 +1,21 @@
 package pipeline
 
 import (
-	"crypto/sha256"
-	"encoding/base64"
 	"fmt"
 	"strconv"
 	"strings"
 	"time"
 )
 
-// fingerprint hashes a field value so that what a CRM gives back equals what it was given: numbers by value, times by
-// instant, texts without outer space and with one kind of line break. Empty, nil and absent are the same.
-func fingerprint(v any) string {
+// print hashes a field value so that what a CRM gives back equals what it was given: numbers by value, times by
+// instant, texts without outer space and with one kind of line break. Empty, nil and absent are the same. The hash is keyed,
+// so that nobody finds an e-mail address or phone number by trying.
+func (p *Pipeline) print(v any) string {
 	s := canonical(v)
 	if s == "" {
 		return ""
 	}
-	sum := sha256.Sum256([]byte(s))
-	return base64.RawURLEncoding.EncodeToString(sum[:9])
+	return p.hashed("field", s)[:12]
 }
 
 func canonical(v any) string {

@@ -143,7 +143,7 @@ func (p *Pipeline) backfill(ctx context.Context, j *JobRow) (more bool, err erro
 		return false, err
 	}
 	info := p.infos[conf.Kind]
-	if err := p.draw(ctx, a, info.Buckets, conf, 1, false); err != nil {
+	if err := p.draw(ctx, a, info.Buckets, conf, false); err != nil {
 		return false, err
 	}
 	page, err := ranger.Range(ctx, a, j.From, j.To, j.Cursor)

@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"rapport/shared/fault"
@@ -9,13 +10,14 @@ import (
 	"rapport/shared/store"
 )
 
-// Closure says that an account takes nothing now, why, and until when.
+// Closure says that an account takes nothing now, why, and until when. Kept under the account and the gate.
 type Closure struct {
 	Kind   string    `json:"kind"`
 	Reason string    `json:"reason"`
 	Since  time.Time `json:"since"`
 	Until  time.Time `json:"until"` // the next probe
 	Probes int       `json:"probes"`
+	Fields []string  `json:"fields,omitempty"` // of an object, where they alone are closed
 }
 
 // ParkedRow is a message that waits for its account. Kept under the account, in the order of arrival.
@@ -28,6 +30,34 @@ type ParkedRow struct {
 	At     time.Time  `json:"at"`
 }
 
+// The gates of an account: everything, or its bulk lane alone where only our own share of the quota is used up. What is
+// left out of an object because its field is gone has a gate of its own, drift and the object's name.
+const (
+	wholeGate = "-"
+	bulkGate  = "bulk"
+	driftGate = "drift#"
+)
+
+// gates is what of an account is closed.
+type gates map[string]store.Row[Closure]
+
+func (p *Pipeline) gates(ctx context.Context, account string) (gates, error) {
+	g := gates{}
+	for row, err := range p.closures.List(ctx, store.Range{Part: account}) {
+		if err != nil {
+			return nil, err
+		}
+		g[row.Sort] = row
+	}
+	return g, nil
+}
+
+// shut tells whether a gate is closed and not to be probed yet.
+func (g gates) shut(now time.Time, gate string) (Closure, bool) {
+	row := g[gate]
+	return row.Value, row.Version > 0 && now.Before(row.Value.Until)
+}
+
 // closes tells whether a fault closes an account.
 func closes(err error) bool {
 	switch fault.Of(err) {
@@ -38,46 +68,60 @@ func closes(err error) bool {
 }
 
 // closeAccount records that an account is closed and when it is probed again: 1, 2, 4 … 60 s, never before the vendor's word.
-func (p *Pipeline) closeAccount(ctx context.Context, account string, cause error) error {
+func (p *Pipeline) closeAccount(ctx context.Context, account, gate string, cause error) error {
 	now := p.now()
-	_, err := p.closures.Update(ctx, account, "-", func(r *store.Row[Closure]) (bool, error) {
+	_, err := p.closures.Update(ctx, account, gate, func(r *store.Row[Closure]) (bool, error) {
 		c := &r.Value
 		if c.Since.IsZero() {
 			c.Since = now
 		}
 		if now.Before(c.Until) { // several workers hit the same wall: one step only
 			if until := now.Add(fault.After(cause)); until.After(c.Until) {
-				c.Until = until
+				c.Kind, c.Reason, c.Until = fault.Of(cause).String(), brief(cause.Error()), until
 				return true, nil
 			}
 			return false, nil
 		}
-		wait := min(time.Second<<min(c.Probes, 6), time.Minute)
+		wait := backoff(c.Probes)
 		if after := fault.After(cause); after > 0 && fault.Is(cause, fault.RateLimited) {
 			wait = after
 		} else {
 			wait = max(wait, after)
 		}
-		c.Kind, c.Reason, c.Until = fault.Of(cause).String(), cause.Error(), now.Add(wait)
+		c.Kind, c.Reason, c.Until = fault.Of(cause).String(), brief(cause.Error()), now.Add(wait)
 		c.Probes++
 		return true, nil
 	})
 	return err
 }
 
-// openAccount forgets a closure after a call that worked.
-func (p *Pipeline) openAccount(ctx context.Context, row store.Row[Closure]) {
-	if row.Version > 0 {
-		item := store.Item{Part: "closure#" + row.Part, Sort: row.Sort, Version: row.Version}
-		p.Store.Delete(ctx, item)
+// open forgets a closure after a call that worked.
+func (p *Pipeline) open(ctx context.Context, account string, row store.Row[Closure]) {
+	if row.Version > 0 { // else there is none; who closes it again just now has changed the version
+		p.Store.Delete(ctx, store.Item{Part: "closure#" + account, Sort: row.Sort, Version: row.Version})
 	}
 }
 
+// parkOf names where messages wait at a gate.
+func parkOf(account, gate string) string {
+	if gate == wholeGate {
+		return account
+	}
+	return account + "#" + gate
+}
+
+// parkIndex lists the accounts for which something may wait, whether or not they are configured still.
+const parkIndex = "#accounts"
+
 // park puts messages aside until their account opens.
-func (p *Pipeline) park(ctx context.Context, account, reason string, messages []queue.Message) []error {
+func (p *Pipeline) park(ctx context.Context, account, gate, reason string, messages []queue.Message) []error {
+	index := &store.Row[ParkedRow]{Part: parkIndex, Sort: account, Value: ParkedRow{At: p.now()}}
+	if res := p.parked.Put(ctx, index)[0]; res.Err != nil && !conflicted(res) {
+		return all(len(messages), res.Err)
+	}
 	rows := make([]*store.Row[ParkedRow], len(messages))
 	for i, m := range messages {
-		rows[i] = &store.Row[ParkedRow]{Part: account, Sort: p.Ports.NewID(),
+		rows[i] = &store.Row[ParkedRow]{Part: parkOf(account, gate), Sort: p.Ports.NewID(),
 			Value: ParkedRow{Lane: m.Lane, Group: m.Group, Body: m.Body, Reason: reason, At: p.now()}}
 	}
 	errs := make([]error, len(messages))
@@ -87,61 +131,102 @@ func (p *Pipeline) park(ctx context.Context, account, reason string, messages []
 	return errs
 }
 
-// unpark feeds parked messages of an account back, oldest first: a probe's worth while it is closed, more once open.
-// It sends before it deletes, so a crash may double a message but never lose one.
-func (p *Pipeline) unpark(ctx context.Context, account string, probe, most int) error {
-	closure, err := p.closures.One(ctx, account, "-")
-	if err != nil {
-		return err
-	}
-	n := most
-	if closure.Version > 0 {
-		if p.now().Before(closure.Value.Until) {
-			return nil
-		}
-		n = probe
-	}
-	var rows []store.Row[ParkedRow]
-	for row, err := range p.parked.List(ctx, store.Range{Part: account, Limit: n}) {
+// unparkAll feeds what waits back to the queues: of every configured account that is not paused, and of accounts that were
+// taken out of the configuration, so that deliver can say so.
+func (p *Pipeline) unparkAll(ctx context.Context, plan *Plan, feed Feed) error {
+	var names []string
+	var errs []error
+	for row, err := range p.parked.List(ctx, store.Range{Part: parkIndex}) {
 		if err != nil {
 			return err
 		}
+		names = append(names, row.Sort)
+	}
+	for _, name := range names {
+		if conf, ok := plan.Doc.CRM(name); !ok || !conf.Paused {
+			errs = append(errs, p.unpark(ctx, name, feed))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// unpark feeds parked messages of an account back, oldest first: a probe's worth while it is closed, more once open.
+func (p *Pipeline) unpark(ctx context.Context, account string, feed Feed) error {
+	g, err := p.gates(ctx, account)
+	if err != nil {
+		return err
+	}
+	now := p.now()
+	for _, gate := range []string{wholeGate, bulkGate} {
+		if _, shut := g.shut(now, gate); shut {
+			if gate == wholeGate {
+				return nil
+			}
+			continue
+		}
+		n, probing := feed.Most, g[gate].Version > 0
+		if probing {
+			n = feed.Probe
+		}
+		moved, err := p.feed(ctx, parkOf(account, gate), n)
+		if err != nil {
+			return err
+		}
+		switch {
+		case probing && moved == 0: // nothing waits: let the next message find out
+			p.open(ctx, account, g[gate])
+		case probing && gate == wholeGate:
+			return nil
+		}
+	}
+	return nil
+}
+
+// feed sends what waits in one place, and removes it afterwards, so a crash may double a message but never lose one.
+func (p *Pipeline) feed(ctx context.Context, place string, most int) (int, error) {
+	var rows []store.Row[ParkedRow]
+	var messages []queue.Message
+	for row, err := range p.parked.List(ctx, store.Range{Part: place, Limit: most}) {
+		if err != nil {
+			return 0, err
+		}
 		rows = append(rows, row)
+		messages = append(messages, queue.Message{Lane: row.Value.Lane, Group: row.Value.Group, Body: row.Value.Body})
 	}
 	if len(rows) == 0 {
-		if closure.Version > 0 { // nothing waits: let the next message find out
-			p.openAccount(ctx, closure)
-		}
-		return nil
-	}
-	messages := make([]queue.Message, len(rows))
-	for i, r := range rows {
-		messages[i] = queue.Message{Lane: r.Value.Lane, Group: r.Value.Group, Body: r.Value.Body}
+		return 0, nil
 	}
 	var done []store.Item
+	var failed error
 	for i, err := range p.Queue.Send(ctx, messages...) {
-		if err == nil {
-			done = append(done, store.Item{Part: "parked#" + account, Sort: rows[i].Sort, Version: store.AnyVersion})
+		if err != nil {
+			failed = err
+			continue
 		}
+		done = append(done, store.Item{Part: "parked#" + place, Sort: rows[i].Sort, Version: store.AnyVersion})
 	}
-	p.Store.Delete(ctx, done...)
-	return nil
+	if len(done) > 0 {
+		p.Store.Delete(ctx, done...) // what stays is sent again, and recognised
+	}
+	return len(rows), failed
 }
 
 // Waiting counts what is parked for a CRM account.
 func (p *Pipeline) Waiting(ctx context.Context, account string) (int, error) {
 	n := 0
-	for _, err := range p.parked.List(ctx, store.Range{Part: account}) {
-		if err != nil {
-			return n, err
+	for _, gate := range []string{wholeGate, bulkGate} {
+		for _, err := range p.parked.List(ctx, store.Range{Part: parkOf(account, gate)}) {
+			if err != nil {
+				return n, err
+			}
+			n++
 		}
-		n++
 	}
 	return n, nil
 }
 
 // Closed tells whether an account takes nothing now.
 func (p *Pipeline) Closed(ctx context.Context, account string) (Closure, bool, error) {
-	row, err := p.closures.One(ctx, account, "-")
+	row, err := p.closures.One(ctx, account, wholeGate)
 	return row.Value, row.Version > 0, err
 }

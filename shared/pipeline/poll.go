@@ -85,24 +85,13 @@ func (p *Pipeline) poll(ctx context.Context, t pollTask) error {
 
 // page reads one page and makes its bodies durable.
 func (p *Pipeline) page(ctx context.Context, plan *Plan, conf config.Account, isCRM bool, read reader, buckets []network.Bucket, cursor string) (network.Page, error) {
-	a, err := p.connect(ctx, conf)
-	if err != nil {
-		return network.Page{}, err
-	}
-	if err := p.draw(ctx, a, buckets, conf, 1, true); err != nil {
-		return network.Page{}, err
-	}
-	if len(buckets) > 0 && buckets[0].Cost > 0 {
-		if err := p.afford(ctx, conf.Brand, plan.Doc.Brand(conf.Brand).Budget, buckets[0].Cost); err != nil {
-			return network.Page{}, err
-		}
-	}
-	page, err := read(ctx, a, cursor)
-	if fault.Is(err, fault.Unauthorized) && p.renew(ctx, conf) {
-		if a, err = p.connect(ctx, conf); err == nil {
+	var page network.Page
+	err := p.vendor(ctx, conf, buckets, true, func(a rest.Account) (err error) {
+		if err = p.afford(ctx, plan, conf, buckets); err == nil {
 			page, err = read(ctx, a, cursor)
 		}
-	}
+		return err
+	})
 	if err != nil {
 		return page, err
 	}

@@ -17,6 +17,7 @@ type MentionRow struct {
 	At       time.Time       `json:"at"`       // of the newest event, on the network's clock
 	Revision int64           `json:"revision"` // 1 = never edited
 	Events   []EventRef      `json:"events"`   // the newest maxEvents, oldest first
+	Erased   bool            `json:"erased,omitempty"`
 }
 
 // maxEvents bounds how many events a mention remembers.
@@ -45,6 +46,7 @@ const maxApplied = 12
 // earlier exchange in the same place.
 type ConversationRow struct {
 	Conversation flow.Conversation `json:"conversation"`
+	Erased       bool              `json:"erased,omitempty"` // no CRM holds anything of it
 }
 
 const current = "current"
@@ -66,8 +68,9 @@ type KeyRow struct {
 type RecordRow struct {
 	Object  string            `json:"object"`
 	ID      string            `json:"id,omitempty"`
-	Written int64             `json:"written"`          // newest revision the CRM was given
-	Fields  map[string]string `json:"fields,omitempty"` // field → canonical value hash
+	Written int64             `json:"written"`           // newest revision the CRM was given
+	Fields  map[string]string `json:"fields,omitempty"`  // field → hash of what the CRM was given
+	Intents map[string]string `json:"intents,omitempty"` // field → hashes of what was about to be written, while no answer tells
 	Config  string            `json:"config,omitempty"`
 	At      time.Time         `json:"at"`
 	Gone    bool              `json:"gone,omitempty"`  // a human deleted it: never created again

@@ -3,6 +3,7 @@ package pipeline
 import (
 	"context"
 	"encoding/json"
+	"strings"
 	"time"
 
 	"rapport/shared/fault"
@@ -17,9 +18,10 @@ type verdict struct {
 	reason  string
 	created int
 	updated int
-	record  string
-	begun   bool // it is about to be sent, or may have been
-	judged  bool // the vendor judged it: counts as an attempt
+	records []string          // ids of the mention's records
+	prints  map[string]string // what was written into fields that humans may change
+	begun   bool              // it is about to be sent, or may have been
+	judged  bool              // the vendor judged it: counts as an attempt
 	wait    time.Duration
 }
 
@@ -82,8 +84,11 @@ func (p *Pipeline) enter(row *store.Row[ledger.Line], t *task) bool {
 	d.State, d.Reason = v.state, v.reason
 	d.Created += v.created
 	d.Updated += v.updated
-	if v.record != "" {
-		d.Record = v.record
+	if len(v.records) > 0 {
+		d.Record = strings.Join(v.records, " ")
+	}
+	if v.prints != nil {
+		d.Prints = v.prints
 	}
 	if !v.state.Open() {
 		d.At = p.now()
@@ -93,13 +98,19 @@ func (p *Pipeline) enter(row *store.Row[ledger.Line], t *task) bool {
 	return true
 }
 
-// bury keeps a dead delivery for redrive.
+// bury keeps a dead delivery for redrive, once.
 func (p *Pipeline) bury(ctx context.Context, t *task) {
 	t.Attempted = true
-	body, _ := json.Marshal(t.Task) // plain data: cannot fail
-	row := &store.Row[ParkedRow]{Part: deadOf(t.Account), Sort: p.Ports.NewID(),
+	dead := t.Task
+	dead.Kinds, dead.Bad, dead.Tries = t.first, "", 0 // a redrive tries everything
+	body, _ := json.Marshal(dead)                     // plain data: cannot fail
+	sort := t.Place.Sort
+	if sort == "" {
+		sort = "~" + p.hashed(t.Mention, t.Conversation, t.Person)
+	}
+	row := &store.Row[ParkedRow]{Part: deadOf(t.Account), Sort: sort,
 		Value: ParkedRow{Lane: t.Lane, Group: t.Account, Body: body, Reason: t.verdict.reason, Dead: true, At: p.now()}}
-	if res := p.parked.Put(ctx, row)[0]; res.Err != nil {
+	if res := p.parked.Put(ctx, row)[0]; res.Err != nil && !conflicted(res) {
 		t.err = res.Err
 	}
 }
@@ -142,18 +153,9 @@ func (p *Pipeline) Redrive(ctx context.Context, account string, limit int) (int,
 		if err := json.Unmarshal(row.Value.Body, &t); err != nil {
 			return n, fault.New(fault.Invalid, "dead delivery %s is damaged: %w", row.Sort, err)
 		}
-		line, err := p.lines.Update(ctx, t.Place.Part, t.Place.Sort, func(r *store.Row[ledger.Line]) (bool, error) {
-			d := r.Value.Delivery(account)
-			if d == nil || d.State != ledger.Dead {
-				return false, nil
-			}
-			d.State, d.Reason, d.Attempts = ledger.Queued, "", 0
-			return true, nil
-		})
-		if err != nil {
+		if err := p.reopen(ctx, &t); err != nil {
 			return n, err
 		}
-		t.Version, t.Line = line.Version, line.Value
 		if err := p.Queue.Send(ctx, t.message())[0]; err != nil {
 			return n, err
 		}
@@ -161,6 +163,23 @@ func (p *Pipeline) Redrive(ctx context.Context, account string, limit int) (int,
 		n++
 	}
 	return n, nil
+}
+
+// reopen makes a dead delivery's line say that it is under way again. What was settled otherwise meanwhile stays.
+func (p *Pipeline) reopen(ctx context.Context, t *Task) error {
+	if t.Place.Part == "" { // no line hangs on it
+		return nil
+	}
+	line, err := p.lines.Update(ctx, t.Place.Part, t.Place.Sort, func(r *store.Row[ledger.Line]) (bool, error) {
+		d := r.Value.Delivery(t.Account)
+		if d == nil || d.State != ledger.Dead {
+			return false, nil
+		}
+		d.State, d.Reason, d.Attempts = ledger.Queued, "", 0
+		return true, nil
+	})
+	t.Version, t.Line = line.Version, line.Value
+	return err
 }
 
 // resend gives a task back to its queue as a new message, so that the queue's own count stays for crashes.

@@ -34,12 +34,7 @@ func (p *Pipeline) Tick(ctx context.Context, feed Feed) error {
 		return err
 	}
 	var errs []error
-	for _, c := range plan.Doc.CRMs {
-		if !c.Paused {
-			errs = append(errs, p.unpark(ctx, c.Name, feed.Probe, feed.Most))
-		}
-	}
-	errs = append(errs, p.tickPolls(ctx, plan), p.tickDue(ctx, plan))
+	errs = append(errs, p.unparkAll(ctx, plan, feed), p.tickPolls(ctx, plan), p.tickDue(ctx, plan))
 	return errors.Join(errs...)
 }
 

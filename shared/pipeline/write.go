@@ -2,12 +2,13 @@ package pipeline
 
 import (
 	"context"
-	"errors"
 	"slices"
+	"time"
 
 	"rapport/shared/crm"
 	"rapport/shared/decide"
 	"rapport/shared/fault"
+	"rapport/shared/flow"
 	"rapport/shared/ledger"
 	"rapport/shared/mapping"
 	"rapport/shared/store"
@@ -31,187 +32,26 @@ func render(t *mapping.Target, env *decide.Env) (*rendered, bool, error) {
 	return &rendered{record: r.Record, human: r.Human, once: r.Once}, true, nil
 }
 
-// lease takes the right to write each record that others may write too, and reads its journal. What the CRM has already
-// is unchanged; what somebody else writes just now waits.
-func (b *delivering) lease(ctx context.Context) error {
-	var keys []store.Key
-	var list []*want
-	for _, w := range b.order {
-		if !b.conf.Writes(w.record.Object, w.brand) {
-			w.state, w.reason = ledger.NotAllowed, "observe mode"
-			continue
-		}
-		if !w.leveled && b.keyed() {
-			continue
-		}
-		release, ok, err := b.p.Leases.Acquire(ctx, b.conf.Name+"#"+w.record.Object+"#"+w.record.Key, leaseFor)
-		if err != nil {
-			return err
-		}
-		if !ok {
-			w.err = fault.Wait(fault.Conflict, 0, "somebody else is writing the record")
-			continue
-		}
-		w.release = release
-		if w.leveled {
-			keys = append(keys, b.p.records.Key(b.conf.Name, w.record.Object+"#"+w.record.Key))
-			list = append(list, w)
-		}
-	}
-	rows, err := b.p.records.Get(ctx, keys...)
-	if err != nil {
-		return err
-	}
-	for i, row := range rows {
-		w := list[i]
-		row.Part, row.Sort = b.conf.Name, w.record.Object+"#"+w.record.Key
-		w.journal = row
-		switch {
-		case row.Value.Gone:
-			w.state, w.reason = ledger.NotAllowed, "a human deleted the record; it is not created again"
-		case row.Version > 0 && row.Value.Written >= w.revision:
-			w.state = ledger.Unchanged
-		}
-		if row.Value.ID != "" {
-			w.known(row.Value.ID)
-		}
-	}
-	// Who holds a lease now may have settled what this task wants: look again, after the lease.
-	return b.recheck(ctx)
-}
-
-// recheck drops tasks on unkeyed records that somebody settled between reading and leasing.
-func (b *delivering) recheck(ctx context.Context) error {
-	if b.keyed() || b.p.Ports.Exact { // a message that never has a copy is settled by nobody else
-		return nil
-	}
-	if err := b.refresh(ctx); err != nil {
-		return err
-	}
-	var begun []*task
-	for _, t := range b.tasks {
-		for _, w := range t.wants {
-			w.record.Attempted = w.record.Attempted || t.Attempted
-			if t.done && w.state == "" && w.err == nil && !w.leveled {
-				w.state = ledger.Unchanged
-			}
-		}
-		if !t.done && len(t.wants) > 0 {
-			t.verdict = verdict{state: ledger.Queued, begun: true}
-			begun = append(begun, t)
-		}
-	}
-	b.p.settle(ctx, begun)
-	for _, t := range begun {
-		if t.verdict = (verdict{}); t.err != nil {
-			return t.err
-		}
-	}
-	return nil
-}
-
-// keyed tells whether the CRM's unique key makes repeats harmless.
-func (b *delivering) keyed() bool { return b.info.Keyed || b.conf.Settings["keyed"] == true }
-
-func (b *delivering) releaseAll() {
-	for _, w := range b.order {
-		if w.release != nil {
-			w.release()
-		}
-	}
-}
-
-// spare reads shared records before they are written again and leaves out what a human changed since.
-func (b *delivering) spare(ctx context.Context) error {
-	if r, ok := b.adapter.(crm.Readable); ok {
-		account, err := b.connect(ctx)
-		if err != nil || !r.Readable(account) {
-			return err
-		}
-	}
-	groups := map[string][]*want{}
-	var objects []string
-	for _, w := range b.order {
-		if w.state != "" || w.err != nil || w.journal.Version == 0 || len(w.target.human) == 0 || w.record.ID == "" {
-			continue
-		}
-		if groups[w.record.Object] == nil {
-			objects = append(objects, w.record.Object)
-		}
-		groups[w.record.Object] = append(groups[w.record.Object], w)
-	}
-	for _, object := range objects {
-		for _, chunk := range chunks(groups[object], b.batchSize()) {
-			if err := b.read(ctx, object, chunk); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-// read compares one chunk of records with the journal.
-func (b *delivering) read(ctx context.Context, object string, chunk []*want) error {
-	account, err := b.connect(ctx)
-	if err != nil {
-		return err
-	}
-	var keys, fields []string
-	for _, w := range chunk {
-		keys = append(keys, "id:"+w.record.ID)
-		for _, f := range w.target.human {
-			if !slices.Contains(fields, f) {
-				fields = append(fields, f)
-			}
-		}
-	}
-	rows, err := b.adapter.Read(ctx, account, object, keys, fields)
-	if err != nil {
-		for _, w := range chunk {
-			w.err = err
-		}
-		return nil
-	}
-	b.calls++
-	for i, row := range rows {
-		w := chunk[i]
-		switch {
-		case row.MergedInto != "":
-			w.record.ID = row.MergedInto
-			continue
-		case !row.Found:
-			w.state, w.reason = ledger.NotAllowed, "a human deleted the record; it is not created again"
-			w.journal.Value.Gone = true
-			continue
-		}
-		for _, f := range w.target.human {
-			was, wrote := w.journal.Value.Fields[f]
-			if now := fingerprint(row.Fields[f]); wrote && now != was || slices.Contains(w.journal.Value.Human, f) {
-				if _, ours := w.record.Fields[f]; ours {
-					delete(w.record.Fields, f)
-					w.human = append(w.human, f)
-				}
-			}
-		}
-	}
-	return nil
-}
-
 // write sends what is to be written. It answers why the account has to close, nil if it need not.
 func (b *delivering) write(ctx context.Context) error {
+	if closed := b.shut(); closed != nil { // reading before writing found it
+		b.giveUp(closed)
+		return closed
+	}
 	for _, group := range b.byObject() {
 		for _, chunk := range chunks(group, b.batchSize()) {
 			if closed := b.send(ctx, chunk); closed != nil {
-				for _, w := range b.order { // nothing else is tried now
-					if w.state == "" && w.err == nil {
-						w.err = closed
-					}
-				}
+				b.giveUp(closed)
 				return closed
 			}
 		}
 	}
-	for _, w := range b.order { // reading before writing may have found the account closed
+	return b.shut()
+}
+
+// shut gives what closes the account, nil if nothing does.
+func (b *delivering) shut() error {
+	for _, w := range b.order {
 		if w.err != nil && closes(w.err) {
 			return w.err
 		}
@@ -219,29 +59,64 @@ func (b *delivering) write(ctx context.Context) error {
 	return nil
 }
 
+// giveUp lets everything else wait.
+func (b *delivering) giveUp(closed error) {
+	for _, w := range b.order {
+		if w.state == "" && w.err == nil {
+			w.err = closed
+		}
+	}
+}
+
+// call makes one vendor call: our share of the quota first, then the call, once more with renewed credentials where they
+// are refused.
+func (b *delivering) call(ctx context.Context, do func(crm.Account) error) error {
+	for {
+		account, err := b.connect(ctx)
+		if err != nil {
+			return err
+		}
+		account, count := metered(account)
+		if err := b.p.draw(ctx, account, b.info.Buckets, b.conf, b.urgent()); err != nil {
+			b.short = b.short || closes(err) && !b.urgent()
+			return err
+		}
+		err = do(account)
+		b.p.settleCalls(ctx, account, b.info.Buckets, count)
+		if fault.Is(err, fault.Unauthorized) && !b.renewed {
+			b.renewed = true
+			if b.p.renew(ctx, b.conf, account) {
+				b.account = crm.Account{}
+				continue
+			}
+		}
+		if err == nil || !closes(err) && !fault.Is(err, fault.Ambiguous) && !fault.Is(err, fault.Transient) {
+			b.calls++ // it answered
+		}
+		return err
+	}
+}
+
 // send makes one upsert and takes in its outcomes. Refused batches are halved; drifted fields are left out once.
 func (b *delivering) send(ctx context.Context, chunk []*want) error {
-	account, err := b.connect(ctx)
-	if err == nil {
-		err = b.p.draw(ctx, account, b.info.Buckets, b.conf, 1, b.urgent())
-	}
-	if err != nil {
-		return b.whole(ctx, chunk, err)
-	}
 	records := make([]crm.Record, len(chunk))
 	for i, w := range chunk {
 		records[i] = w.record
 	}
-	outcomes, err := b.adapter.Upsert(ctx, account, records)
+	var outcomes []crm.Outcome
+	err := b.call(ctx, func(a crm.Account) (err error) {
+		outcomes, err = b.adapter.Upsert(ctx, a, records)
+		return err
+	})
 	if err != nil {
 		return b.whole(ctx, chunk, err)
 	}
-	b.calls++
 	if len(outcomes) != len(chunk) {
 		err := fault.New(fault.Ambiguous, "the adapter answered %d outcomes for %d records", len(outcomes), len(chunk))
 		return b.whole(ctx, chunk, err)
 	}
-	var drifted []*want
+	b.healed(ctx, chunk)
+	var again []*want
 	for i, o := range outcomes {
 		w := chunk[i]
 		w.outcome = o
@@ -251,80 +126,112 @@ func (b *delivering) send(ctx context.Context, chunk []*want) error {
 		case o.Err == nil:
 			w.state = ledger.Written
 		case fault.Is(o.Err, fault.Drift) && w.drop(fault.Fields(o.Err)):
-			drifted = append(drifted, w)
+			b.drifted(ctx, w.record.Object, fault.Fields(o.Err), o.Err)
+			again = append(again, w)
+		case fault.Is(o.Err, fault.Conflict) && o.ID != "" && w.kind == flow.KindPerson && !w.adopted:
+			w.adopted = true // a record that holds the person's unique value is theirs
+			w.known(o.ID)
+			again = append(again, w)
 		case fault.Is(o.Err, fault.Gone):
-			w.state, w.reason = ledger.NotAllowed, "a human deleted the record; it is not created again"
+			w.state, w.reason = ledger.NotAllowed, gone
 			w.journal.Value.Gone, w.leveled = true, true
 			w.journal.Part, w.journal.Sort = b.conf.Name, w.record.Object+"#"+w.record.Key
 		default:
-			w.err = o.Err
+			w.fail(o.Err, !closes(o.Err) && !fault.Is(o.Err, fault.Ambiguous))
 		}
 	}
-	if len(drifted) > 0 {
-		return b.send(ctx, drifted)
+	if len(again) > 0 {
+		return b.send(ctx, again)
 	}
 	return nil
 }
 
-// whole takes in the failure of a whole call.
+// fail notes why a record was not written. judged = the vendor looked at it and at nothing else.
+func (w *want) fail(err error, judged bool) {
+	if fault.Is(err, fault.Drift) { // of nothing that could be left out
+		err = fault.New(fault.Invalid, "the CRM's fields changed: %w", err)
+	}
+	w.err, w.judged, w.record.Attempted = err, judged, true
+}
+
+// whole takes in the failure of a whole call. Of a batch that was refused nobody knows because of which record, so it is
+// halved; only of a single record is it a judgement.
 func (b *delivering) whole(ctx context.Context, chunk []*want, err error) error {
+	halves := fault.Is(err, fault.Split) || fault.Is(err, fault.Unknown) || fault.Is(err, fault.Invalid)
 	switch {
-	case fault.Is(err, fault.Split) && len(chunk) > 1:
-		b.calls++
+	case halves && len(chunk) > 1:
 		half := len(chunk) / 2
 		if closed := b.send(ctx, chunk[:half]); closed != nil {
 			return closed
 		}
 		return b.send(ctx, chunk[half:])
 	case fault.Is(err, fault.Split):
-		b.calls++
-		chunk[0].err = fault.New(fault.Invalid, "refused: %w", errors.Unwrap(err))
-		if errors.Unwrap(err) == nil {
-			chunk[0].err = fault.New(fault.Invalid, "refused: %s", err.Error())
-		}
-		return nil
+		chunk[0].fail(fault.New(fault.Invalid, "refused: %w", err), true)
+	case fault.Is(err, fault.Unknown), fault.Is(err, fault.Invalid):
+		chunk[0].fail(err, true)
 	case fault.Is(err, fault.Drift):
-		b.calls++
-		fields := fault.Fields(err)
-		var rest []*want
+		hit := false
 		for _, w := range chunk {
-			if w.drop(fields) {
-				rest = append(rest, w)
-			}
+			hit = w.drop(fault.Fields(err)) || hit
 		}
-		if len(rest) > 0 {
-			b.p.Ports.Log.Warn("fields are gone from the CRM and left out", "account", b.conf.Name, "object", chunk[0].record.Object, "fields", fields)
-			if len(rest) < len(chunk) {
-				for _, w := range chunk {
-					if !slices.Contains(rest, w) {
-						rest = append(rest, w)
-					}
-				}
-			}
-			return b.send(ctx, rest)
+		if hit {
+			b.drifted(ctx, chunk[0].record.Object, fault.Fields(err), err)
+			return b.send(ctx, chunk)
 		}
 		for _, w := range chunk {
-			w.err = fault.New(fault.Invalid, "the CRM's fields changed: %s", err.Error())
+			w.fail(err, true)
 		}
-		return nil
 	case closes(err):
-		if fault.Is(err, fault.Unauthorized) && !b.renewed {
-			b.renewed, b.account.Name = true, ""
-			if b.p.renew(ctx, b.conf) {
-				return b.send(ctx, chunk)
-			}
-		}
 		for _, w := range chunk {
 			w.err = err
 		}
 		return err
 	default:
 		for _, w := range chunk {
-			w.err = err
-			w.record.Attempted = true
+			w.fail(err, false)
 		}
-		return nil
 	}
+	return nil
+}
+
+// drifted closes fields of an object: they are left out, and tried again after a minute, two, four … up to an hour.
+func (b *delivering) drifted(ctx context.Context, object string, fields []string, cause error) {
+	now := b.p.now()
+	b.p.Ports.Log.Warn("fields are gone from the CRM and left out", "account", b.conf.Name, "object", object, "fields", fields)
+	_, err := b.p.closures.Update(ctx, b.conf.Name, driftGate+object, func(r *store.Row[Closure]) (bool, error) {
+		c := &r.Value
+		if now.Before(c.Until) && !slices.ContainsFunc(fields, func(f string) bool { return !slices.Contains(c.Fields, f) }) {
+			return false, nil
+		}
+		for _, f := range fields {
+			c.Fields = with1(c.Fields, f)
+		}
+		if c.Since.IsZero() {
+			c.Since = now
+		}
+		c.Kind, c.Reason, c.Until = fault.Drift.String(), brief(cause.Error()), now.Add(min(time.Minute<<min(c.Probes, 6), time.Hour))
+		c.Probes++
+		return true, nil
+	})
+	if err != nil { // the next batch finds out again
+		b.p.Ports.Log.Warn("a closed field could not be noted", "account", b.conf.Name, "error", err.Error())
+	}
+}
+
+// healed opens the fields of an object again once they were taken.
+func (b *delivering) healed(ctx context.Context, chunk []*want) {
+	gate := driftGate + chunk[0].record.Object
+	row := b.gates[gate]
+	if row.Version == 0 || b.p.now().Before(row.Value.Until) {
+		return
+	}
+	for _, f := range row.Value.Fields {
+		if !slices.ContainsFunc(chunk, func(w *want) bool { _, has := w.record.Fields[f]; return has }) {
+			return
+		}
+	}
+	b.p.open(ctx, b.conf.Name, row)
+	delete(b.gates, gate)
 }
 
 // drop takes drifted fields out of a record and tells whether that changed it.
@@ -382,15 +289,17 @@ func (b *delivering) journalAll(ctx context.Context) error {
 				r.Value.Fields = map[string]string{}
 			}
 			for f, v := range w.record.Fields {
-				r.Value.Fields[f] = fingerprint(v)
+				r.Value.Fields[f] = b.p.print(v)
 			}
 			for _, f := range w.human {
-				if !slices.Contains(r.Value.Human, f) {
-					r.Value.Human = append(r.Value.Human, f)
-				}
+				r.Value.Human = with1(r.Value.Human, f)
 			}
+			r.Value.Intents = nil
 		}
 		rows, list = append(rows, r), append(list, w)
+	}
+	if len(rows) == 0 {
+		return nil
 	}
 	for i, res := range b.p.records.Put(ctx, rows...) {
 		if conflicted(res) { // the lease ended under us: write again from the state of that moment
@@ -401,10 +310,49 @@ func (b *delivering) journalAll(ctx context.Context) error {
 			return res.Err
 		}
 	}
+	if len(foreign) == 0 {
+		return nil
+	}
 	for _, res := range b.p.foreign.Put(ctx, foreign...) {
 		if res.Err != nil && !conflicted(res) {
 			return res.Err
 		}
 	}
 	return nil
+}
+
+// byObject groups wants that are to be written by object, kinds in their order, keeping first come first.
+func (b *delivering) byObject() [][]*want {
+	var groups [][]*want
+	index := map[string]int{}
+	for _, kind := range flow.Kinds {
+		for _, w := range b.order {
+			if w.kind != kind || w.state != "" || w.err != nil {
+				continue
+			}
+			id := kind + "\x00" + w.record.Object
+			at, ok := index[id]
+			if !ok {
+				at = len(groups)
+				index[id] = at
+				groups = append(groups, nil)
+			}
+			groups[at] = append(groups[at], w)
+		}
+	}
+	return groups
+}
+
+// batchSize is how many records one call takes.
+func (b *delivering) batchSize() int {
+	n := max(b.info.Batch, 1)
+	if b.conf.Batch > 0 {
+		n = min(n, b.conf.Batch)
+	}
+	return n
+}
+
+// chunks cuts a group into calls.
+func chunks(group []*want, size int) [][]*want {
+	return slices.Collect(slices.Chunk(group, size))
 }
