@@ -25,6 +25,8 @@ func (h *Home) hookHandler() http.Handler {
 			http.Error(w, "no such hook", http.StatusNotFound)
 			return
 		}
+		h.calls.Add(1)
+		defer h.calls.Add(-1)
 		body, status := readBody(w, r)
 		if status != 0 {
 			http.Error(w, http.StatusText(status), status)

@@ -15,6 +15,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"rapport/shared/app"
@@ -60,6 +61,7 @@ type Home struct {
 	queue   *queuefile.Queue
 	hooks   net.Listener
 	api     *api
+	calls   atomic.Int64 // webhooks being answered
 	cancel  context.CancelFunc
 	workers sync.WaitGroup
 	servers []*http.Server
@@ -152,7 +154,7 @@ type pool struct {
 
 func pools() []pool {
 	return []pool{
-		{topology.MentionsLive, 1, 100},
+		{topology.MentionsLive, 2, 100},
 		{topology.MentionsBulk, 1, 100},
 		{topology.DeliverUrgent, 2, 100},
 		{topology.DeliverBulk, 2, 100},
@@ -181,7 +183,7 @@ func (h *Home) Start(ctx context.Context) error {
 	}
 	ctx, h.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	for _, p := range pools() {
-		handler := telemetry.Wrap(h.options.Log, time.Now, app.Verb(p.lane), h.Handler(p.lane))
+		handler := h.courteous(telemetry.Wrap(h.options.Log, time.Now, app.Verb(p.lane), h.Handler(p.lane)))
 		for range p.loops {
 			h.workers.Go(func() {
 				if err := h.queue.Consume(ctx, p.lane, p.size, handler); err != nil {
@@ -192,6 +194,27 @@ func (h *Home) Start(ctx context.Context) error {
 	}
 	h.workers.Go(func() { h.ticks(ctx) })
 	return nil
+}
+
+// busy is how many webhooks at once make the workers step back, pause how often they look, and patience how long they do
+// so before a batch: senders come first, and still nothing starves.
+const (
+	busy     = 6
+	pause    = 5 * time.Millisecond
+	patience = 40
+)
+
+// courteous lets webhooks go first.
+func (h *Home) courteous(next queue.Handler) queue.Handler {
+	return func(ctx context.Context, batch []queue.Message) []error {
+		for range patience {
+			if h.calls.Load() < busy || ctx.Err() != nil {
+				break
+			}
+			time.Sleep(pause)
+		}
+		return next(ctx, batch)
+	}
 }
 
 // ticks wakes tick every quarter second, and sweeps what expired every minute.
