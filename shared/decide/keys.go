@@ -38,7 +38,7 @@ func keys(m flow.Mention, finder *personal.Finder) []Key {
 	if private(m) {
 		class, how = "A", " sent in a private message"
 	}
-	for _, e := range finder.Find(m.Text) {
+	for _, e := range finder.Strong(m.Text) {
 		switch e.Kind {
 		case personal.Email:
 			add(identity.KeyEmail, e.Value, class, "e-mail address"+how)

@@ -67,26 +67,31 @@ func New(region string, numbers map[string]string) (*Finder, error) {
 
 // Find gives what stands in text, in its order. Places do not overlap.
 func (f *Finder) Find(text string) []Entity {
-	var found []Entity
-	if strings.ContainsRune(text, '@') || containsFold(text, "at]") || containsFold(text, "at)") {
-		found = emails(text, found)
-	}
-	if digits(text) >= 4 {
-		found = ibans(text, found)
-		for _, n := range f.numbers {
-			for _, at := range n.pattern.FindAllStringIndex(text, 8) {
-				found = add(found, Entity{n.kind, text[at[0]:at[1]], at[0], at[1]})
-			}
-		}
-		found = labelled(text, found)
-		found = phones(text, f.region, found)
-	}
+	found := f.Strong(text)
 	if digits(text) >= 1 {
 		found = addresses(text, found)
 	}
 	found = names(text, found)
 	slices.SortFunc(found, func(a, b Entity) int { return a.start - b.start })
 	return found
+}
+
+// Strong finds what alone can lead to a person: e-mails, phones, numbers and IBANs, in no order.
+func (f *Finder) Strong(text string) []Entity {
+	var found []Entity
+	if strings.ContainsRune(text, '@') || containsFold(text, "at]") || containsFold(text, "at)") {
+		found = emails(text, found)
+	}
+	if digits(text) < 4 {
+		return found
+	}
+	found = ibans(text, found)
+	for _, n := range f.numbers {
+		for _, at := range n.pattern.FindAllStringIndex(text, 8) {
+			found = add(found, Entity{n.kind, text[at[0]:at[1]], at[0], at[1]})
+		}
+	}
+	return phones(text, f.region, labelled(text, found))
 }
 
 // Kinds gives which kinds are among entities, each once.

@@ -59,12 +59,25 @@ func role(a flow.Author) (float64, string) {
 	}, strings.ToLower(a.Bio)) + " "
 	for _, group := range roles {
 		for _, word := range group.words {
-			if i := strings.Index(bio, " "+word); i >= 0 {
+			if begins(bio, word) {
 				return group.share, "“" + strings.TrimSpace(word) + "” in the bio: " + group.say
 			}
 		}
 	}
 	return 0, "no professional role in the bio"
+}
+
+// begins tells whether a word of bio, which begins with a space, begins so.
+func begins(bio, word string) bool {
+	for i := 1; ; i++ {
+		at := strings.Index(bio[i:], word)
+		if at < 0 {
+			return false
+		}
+		if i += at; bio[i-1] == ' ' {
+			return true
+		}
+	}
 }
 
 // roles are words of professions, the weightiest first. A word that ends without space also begins longer ones.
