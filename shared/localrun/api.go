@@ -168,7 +168,8 @@ func (h *Home) redrive(ctx context.Context, in Redriven) (any, error) {
 	if in.Limit <= 0 {
 		in.Limit = 1000
 	}
-	n, err := 0, error(nil)
+	var n int
+	var err error
 	if in.Account != "" {
 		plan, perr := h.Plan(ctx, "")
 		if perr != nil {

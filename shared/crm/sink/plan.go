@@ -216,9 +216,7 @@ func (c *compiler) path(q *call, path string) {
 
 // describe reads the list of fields.
 func (c *compiler) describe(p *plan) {
-	for _, name := range sorted(object(c.settings["objects"])) {
-		p.objects = append(p.objects, name)
-	}
+	p.objects = append(p.objects, sorted(object(c.settings["objects"]))...)
 	switch v := c.settings["fields"].(type) {
 	case nil:
 	case []any:

@@ -20,7 +20,6 @@ type mention struct {
 	own          []string
 	parent, root string // native ids
 	author       string
-	kindTold     bool
 }
 
 // Fields lists the fields that settings may fill, beside extra.<name> and author.extra.<name>.

@@ -74,9 +74,9 @@ func TestByHand(t *testing.T) {
 	w.Settle(got[0], nil) // the first worker wakes up: too late
 	w.Settle(again[0], fault.Wait(fault.RateLimited, 5*time.Second, "slow down"))
 	w.next(t, 5*time.Second)
-	for _, wait := range []time.Duration{4, 8, 16} {
+	for _, wait := range []time.Duration{4 * time.Second, 8 * time.Second, 16 * time.Second} {
 		w.Settle(w.Receive("one", 1)[0], errors.New("broken"))
-		w.next(t, wait*time.Second)
+		w.next(t, wait)
 	}
 	w.Settle(w.Receive("one", 1)[0], errors.New("broken for good"))
 	if _, ok := w.NextDue(); ok {

@@ -135,7 +135,7 @@ func TestBrokenTwins(t *testing.T) {
 		}},
 		"gives a new id each time": {"redelivery after an error", func(*memory.Queue) *twin {
 			var n atomic.Int32
-			return &twin{handler: seen(func(m *queue.Message) { m.ID = string(rune('a' + n.Add(1))) })}
+			return &twin{handler: seen(func(m *queue.Message) { m.ID = string('a' + n.Add(1)) })}
 		}},
 		"forgets the group": {"send and consume", func(q *memory.Queue) *twin {
 			return &twin{send: each(q, func(_ int, m *queue.Message) { m.Group = "" })}

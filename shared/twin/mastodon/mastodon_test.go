@@ -69,10 +69,11 @@ func TestPaging(t *testing.T) {
 		s.Post(twin.Post{Text: "#mill " + string(rune('1'+n))})
 	}
 	for _, base := range []string{"", server.URL} {
-		_, h, list := call(t, s, base, "GET", "/api/v1/timelines/tag/MILL?max_id=999999999", "")
+		_, _, list := call(t, s, base, "GET", "/api/v1/timelines/tag/MILL?max_id=999999999", "")
 		if texts(list) != "54" {
 			t.Errorf("newest page %s", texts(list))
 		}
+		var h http.Header
 		_, h, list = call(t, s, base, "GET", "/api/v1/timelines/tag/mill?min_id=0", "")
 		if texts(list) != "21" {
 			t.Errorf("oldest page %s", texts(list))
