@@ -3,6 +3,7 @@ package pipeline
 import (
 	"context"
 	"encoding/json"
+	"slices"
 	"time"
 
 	"rapport/shared/archive"
@@ -105,9 +106,7 @@ func short(o *one) bool {
 
 // putRows writes what the decisions changed; each row learns whether it lost.
 func (p *Pipeline) putRows(ctx context.Context, w *world) {
-	write(ctx, p.people, w.people)
-	write(ctx, p.authors, w.authors)
-	for _, e := range w.earlier {
+	for _, e := range w.earlier { // before the row that takes its place
 		res := p.conversations.Put(ctx, &e.Row)[0]
 		if conflicted(res) { // an earlier attempt kept it
 			res.Err = nil
@@ -116,7 +115,7 @@ func (p *Pipeline) putRows(ctx context.Context, w *world) {
 			base.err = res.Err
 		}
 	}
-	write(ctx, p.conversations, w.conversations)
+	p.flush(ctx, slices.Concat(stage(p.people, w.people), stage(p.authors, w.authors), stage(p.conversations, w.conversations)))
 	// A mention claims its events, so it follows only where the rows it changed are in place.
 	for _, id := range sorted(w.mentions) {
 		row := w.mentions[id]
@@ -133,9 +132,9 @@ func (p *Pipeline) putRows(ctx context.Context, w *world) {
 			}
 		}
 	}
-	write(ctx, p.mentions, w.mentions)
-	for id, row := range w.mentions {
-		if row.dirty && !row.lost && row.err == nil {
+	p.flush(ctx, stage(p.mentions, w.mentions))
+	for _, id := range sorted(w.mentions) {
+		if row := w.mentions[id]; row.dirty && !row.lost && row.err == nil {
 			p.recent.keep(id, row.Row)
 		} else if row.dirty {
 			p.recent.forget(id)
@@ -143,23 +142,50 @@ func (p *Pipeline) putRows(ctx context.Context, w *world) {
 	}
 }
 
-// write puts the dirty rows of a map, in the order of their keys.
-func write[T any](ctx context.Context, t store.Table[T], rows map[string]*held[T]) {
-	var list []*held[T]
-	var puts []*store.Row[T]
+// staged is a row on its way into the store, and who wants to know what became of it.
+type staged struct {
+	item store.Item
+	done func(store.Result)
+}
+
+// stage encodes the dirty rows of a map, in the order of their keys.
+func stage[T any](t store.Table[T], rows map[string]*held[T]) []staged {
+	var out []staged
 	for _, id := range sorted(rows) {
-		if r := rows[id]; r.dirty && !r.lost && r.err == nil {
-			list, puts = append(list, r), append(puts, &r.Row)
+		r := rows[id]
+		if !r.dirty || r.lost || r.err != nil {
+			continue
 		}
+		item, err := t.Item(r.Row)
+		if err != nil {
+			r.err = err
+			continue
+		}
+		out = append(out, staged{item, func(res store.Result) {
+			switch {
+			case res.Err == nil:
+				r.Version = res.Version
+			case conflicted(res):
+				r.lost = true
+			default:
+				r.err = res.Err
+			}
+		}})
 	}
-	if len(puts) == 0 {
+	return out
+}
+
+// flush writes staged rows of any tables in one call.
+func (p *Pipeline) flush(ctx context.Context, rows []staged) {
+	if len(rows) == 0 {
 		return
 	}
-	for i, res := range t.Put(ctx, puts...) {
-		list[i].lost = conflicted(res)
-		if !list[i].lost {
-			list[i].err = res.Err
-		}
+	items := make([]store.Item, len(rows))
+	for i, r := range rows {
+		items[i] = r.item
+	}
+	for i, res := range p.Store.Put(ctx, items...) {
+		rows[i].done(res)
 	}
 }
 
