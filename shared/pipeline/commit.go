@@ -22,8 +22,8 @@ func (p *Pipeline) commit(ctx context.Context, plan *Plan, w *world, todo []*one
 		return nil, failAll(todo, err)
 	}
 	p.putRows(ctx, w)
-	if err := p.remind(ctx, w.reminders); err != nil { // a reminder too many finds nothing overdue
-		return nil, failAll(todo, err)
+	if w.err != nil {
+		return nil, failAll(todo, w.err)
 	}
 	var lines []*one
 	for _, o := range todo {
@@ -115,7 +115,7 @@ func (p *Pipeline) putRows(ctx context.Context, w *world) {
 			base.err = res.Err
 		}
 	}
-	p.flush(ctx, slices.Concat(stage(p.people, w.people), stage(p.authors, w.authors), stage(p.conversations, w.conversations)))
+	p.flush(ctx, slices.Concat(stage(p.people, w.people), stage(p.authors, w.authors), stage(p.conversations, w.conversations), p.remind(w)))
 	// A mention claims its events, so it follows only where the rows it changed are in place.
 	for _, id := range sorted(w.mentions) {
 		row := w.mentions[id]

@@ -12,19 +12,24 @@ import (
 	"rapport/shared/topology"
 )
 
-// remind notes when answers are overdue. Each is a row of its own minute, so tick finds it without a search.
-func (p *Pipeline) remind(ctx context.Context, list []flow.Conversation) error {
-	rows := make([]*store.Row[DueRow], len(list))
-	for i, c := range list {
+// remind stages when answers are overdue. Each is a row of its own minute, so tick finds it without a search; one too many
+// finds nothing overdue.
+func (p *Pipeline) remind(w *world) []staged {
+	var out []staged
+	for _, c := range w.reminders {
 		at := c.Due.Truncate(time.Minute).Add(time.Minute)
-		rows[i] = &store.Row[DueRow]{Part: at.Format(minute), Sort: "sla#" + c.ID, Value: DueRow{Kind: "sla", Subject: c.ID, At: c.Due}}
-	}
-	for _, res := range p.due.Put(ctx, rows...) {
-		if res.Err != nil && !conflicted(res) && !fault.Is(res.Err, fault.Invalid) { // the same row twice in a batch is one
-			return res.Err
+		item, err := p.due.Item(store.Row[DueRow]{Part: at.Format(minute), Sort: "sla#" + c.ID, Value: DueRow{Kind: "sla", Subject: c.ID, At: c.Due}})
+		if err != nil {
+			w.err = err
+			continue
 		}
+		out = append(out, staged{item, func(res store.Result) {
+			if res.Err != nil && !conflicted(res) && !fault.Is(res.Err, fault.Invalid) { // the same row twice in a call is one
+				w.err = res.Err
+			}
+		}})
 	}
-	return nil
+	return out
 }
 
 // overdue raises the priority of a conversation whose answer is late and says so to the CRMs that hold it.

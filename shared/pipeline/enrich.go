@@ -211,6 +211,7 @@ type world struct {
 	people        map[string]*held[PersonRow]
 	keys          map[string]KeyRow // by hashed key
 	reminders     []flow.Conversation
+	err           error // a reminder could not be written: the whole round goes again
 	p             *Pipeline
 }
 
