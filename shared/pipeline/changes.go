@@ -317,7 +317,7 @@ func (p *Pipeline) saveKeys(ctx context.Context, person string, c flow.Change) e
 
 // accept makes a person of an author because an agent said so, and delivers it.
 func (p *Pipeline) accept(ctx context.Context, conf config.Account, c flow.Conversation) error {
-	id := "p" + p.hashed("person", c.Author.ID)
+	id := p.personOf(c.Author.ID)
 	author, err := p.authors.Update(ctx, c.Author.ID, "-", func(r *store.Row[AuthorRow]) (bool, error) {
 		if r.Value.Person != "" {
 			id = r.Value.Person

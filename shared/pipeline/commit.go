@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"slices"
-	"time"
 
 	"rapport/shared/archive"
 	"rapport/shared/fault"
@@ -18,7 +17,7 @@ import (
 // commit makes decisions last, in the order in which a crash does least harm: archive; authors, conversations, persons;
 // mentions (which claim their events); lines; deliveries. What lost a race goes again, whole.
 func (p *Pipeline) commit(ctx context.Context, plan *Plan, w *world, todo []*one) (again []*one, failed []failure) {
-	if err := p.archiveAll(ctx, w, todo); err != nil {
+	if err := p.archiveAll(ctx, todo); err != nil {
 		return nil, failAll(todo, err)
 	}
 	p.putRows(ctx, w)
@@ -30,14 +29,20 @@ func (p *Pipeline) commit(ctx context.Context, plan *Plan, w *world, todo []*one
 		switch err, lost := w.fate(o); {
 		case lost:
 			again = append(again, o.reset())
+		case fault.Is(err, fault.Invalid): // no store will ever keep it
+			o.line.Outcome, o.line.Reason, o.line.Deliveries = ledger.Rejected, "cannot be kept: "+brief(err.Error()), nil
+			lines = append(lines, o)
 		case err != nil:
 			failed = append(failed, failure{o, err})
 		default:
 			lines = append(lines, o)
 		}
 	}
-	for _, f := range p.putLines(ctx, w, lines) {
-		failed = append(failed, f)
+	failed = append(failed, p.putLines(ctx, w, lines)...)
+	for _, a := range w.alerts {
+		if slices.Contains(lines, a.of) {
+			p.Ports.Log.Warn("alert", "mention", a.of.event.Mention.ID, "account", a.of.account.Name, "say", a.say)
+		}
 	}
 	return again, failed
 }
@@ -58,34 +63,40 @@ func (o *one) reset() *one {
 	return o
 }
 
-// archiveAll writes raw bodies, Inputs and Decisions, one batch per account. What merged is archived already.
-func (p *Pipeline) archiveAll(ctx context.Context, w *world, todo []*one) error {
+// archiveAll writes raw bodies, Inputs and Decisions, one batch per account. What merged is archived already. Every attempt
+// has a batch of its own: one that replaced another would take the receipts of what was committed then.
+func (p *Pipeline) archiveAll(ctx context.Context, todo []*one) error {
 	var names []string
 	batches := map[string]*archive.Batch{}
 	members := map[string][]*one{}
+	for _, o := range todo { // a body tells of all its events, so one that may not be kept bars it
+		o.body.barred = o.body.barred || o.line.Outcome == ledger.Suppressed
+	}
 	for _, o := range todo {
-		if o.known || o.resumed || o.raw == nil && o.inputs == nil || short(o) {
+		if o.known || o.resumed || o.line.Outcome == ledger.Suppressed || soon(o.profile) {
 			continue
 		}
-		b := batches[o.account.Name]
+		name := o.account.Name
+		b := batches[name]
 		if b == nil {
-			b = &archive.Batch{Account: o.account.Name, At: o.env.At, ID: o.env.Receipt}
-			batches[o.account.Name] = b
-			names = append(names, o.account.Name)
+			b = &archive.Batch{Account: name, At: o.env.At, ID: o.env.Receipt + "-" + p.Ports.NewID()}
+			batches[name] = b
+			names = append(names, name)
 		}
-		e := archive.Entry{Line: o.place.Sort, Account: o.account.Name, At: o.env.At, Mention: o.event.Mention.ID,
-			Author: o.event.Mention.Author.ID, Raw: o.raw}
-		if o.inputs != nil {
-			var err error
-			if e.Inputs, err = json.Marshal(o.inputs); err != nil {
-				return fault.New(fault.Invalid, "inputs of %s: %w", o.id, err)
-			}
-			if e.Decision, err = json.Marshal(o.made); err != nil {
-				return fault.New(fault.Invalid, "decision of %s: %w", o.id, err)
+		e, err := o.entry()
+		if err != nil {
+			return err
+		}
+		if whole := o.body; !whole.barred && !whole.kept[name] {
+			whole.kept[name] = true
+			if whole.events == 1 {
+				e.Raw = whole.data
+			} else {
+				b.Entries = append(b.Entries, archive.Entry{Line: o.env.Receipt, Account: name, At: o.env.At, Raw: whole.data})
 			}
 		}
 		b.Entries = append(b.Entries, e)
-		members[o.account.Name] = append(members[o.account.Name], o)
+		members[name] = append(members[name], o)
 	}
 	for _, name := range names {
 		ref, err := p.Archive.Write(ctx, *batches[name])
@@ -99,37 +110,38 @@ func (p *Pipeline) archiveAll(ctx context.Context, w *world, todo []*one) error 
 	return nil
 }
 
-// short tells that a network's data must go so soon that it never reaches the archive.
-func short(o *one) bool {
-	return o.profile.StoreFor > 0 && o.profile.StoreFor <= 48*time.Hour
+// entry makes an event's receipt.
+func (o *one) entry() (archive.Entry, error) {
+	m := o.event.Mention
+	e := archive.Entry{Line: o.place.Sort, Account: o.account.Name, At: o.env.At, Mention: m.ID, Author: m.Author.ID}
+	if o.inputs == nil {
+		return e, nil
+	}
+	var err error
+	if e.Inputs, err = json.Marshal(o.inputs); err != nil {
+		return e, fault.New(fault.Invalid, "inputs of %s: %w", o.id, err)
+	}
+	if e.Decision, err = json.Marshal(o.made); err != nil {
+		return e, fault.New(fault.Invalid, "decision of %s: %w", o.id, err)
+	}
+	return e, nil
 }
 
 // putRows writes what the decisions changed; each row learns whether it lost.
 func (p *Pipeline) putRows(ctx context.Context, w *world) {
 	for _, e := range w.earlier { // before the row that takes its place
-		res := p.conversations.Put(ctx, &e.Row)[0]
-		if conflicted(res) { // an earlier attempt kept it
-			res.Err = nil
-		}
-		if base := w.conversations[e.Part]; res.Err != nil && base != nil {
-			base.err = res.Err
+		if err := p.putAside(ctx, e); err != nil {
+			if base := w.conversations[e.Part]; base != nil {
+				base.err = err
+			}
 		}
 	}
-	p.flush(ctx, slices.Concat(stage(p.people, w.people), stage(p.authors, w.authors), stage(p.conversations, w.conversations), p.remind(w)))
+	p.flush(ctx, slices.Concat(stage(p.people, w.people), stage(p.authors, w.authors), stage(p.conversations, w.past),
+		stage(p.conversations, w.conversations), p.remind(w)))
 	// A mention claims its events, so it follows only where the rows it changed are in place.
 	for _, id := range sorted(w.mentions) {
-		row := w.mentions[id]
-		if !row.dirty {
-			continue
-		}
-		m := row.Value.Mention
-		if a := w.authors[m.Author.ID]; a != nil && (a.lost || a.err != nil) {
-			row.lost, row.err = a.lost, a.err
-		}
-		if d := row.Value.Decision.Conversation; d != nil {
-			if c := w.conversations[flow.Place(d.ID)]; c != nil && (c.lost || c.err != nil) {
-				row.lost, row.err = row.lost || c.lost, c.err
-			}
+		if row := w.mentions[id]; row.dirty {
+			row.err, row.lost = w.amiss(row.Value)
 		}
 	}
 	p.flush(ctx, stage(p.mentions, w.mentions))
@@ -140,6 +152,44 @@ func (p *Pipeline) putRows(ctx context.Context, w *world) {
 			p.recent.forget(id)
 		}
 	}
+}
+
+// putAside keeps an exchange that another follows in its place. An earlier attempt may have kept an older state of it.
+func (p *Pipeline) putAside(ctx context.Context, e *held[ConversationRow]) error {
+	res := p.conversations.Put(ctx, &e.Row)[0]
+	if !conflicted(res) {
+		return res.Err
+	}
+	stored, err := p.conversations.Row(res.Stored)
+	if err != nil || stored.Value.Conversation.Revision >= e.Value.Conversation.Revision {
+		return err
+	}
+	e.Version = stored.Version
+	return p.conversations.Put(ctx, &e.Row)[0].Err
+}
+
+// amiss tells whether a row that a mention changed failed or lost a race.
+func (w *world) amiss(row MentionRow) (err error, lost bool) {
+	check := func(e error, l bool) {
+		if lost = lost || l; err == nil {
+			err = e
+		}
+	}
+	if a := w.authors[row.Mention.Author.ID]; a != nil {
+		check(a.err, a.lost)
+		if p := w.people[a.Value.Person]; p != nil {
+			check(p.err, p.lost)
+		}
+	}
+	if d := row.Decision.Conversation; d != nil {
+		if c := w.conversations[flow.Place(d.ID)]; c != nil {
+			check(c.err, c.lost)
+		}
+		if c := w.past[d.ID]; c != nil {
+			check(c.err, c.lost)
+		}
+	}
+	return err, lost
 }
 
 // staged is a row on its way into the store, and who wants to know what became of it.
@@ -198,11 +248,8 @@ func (w *world) fate(o *one) (err error, lost bool) {
 	if o.known && !row.dirty {
 		return nil, false
 	}
-	if p := w.people[w.authorOf(o).Value.Person]; p != nil && (p.lost || p.err != nil) {
-		return p.err, p.lost
-	}
-	if a := w.authorOf(o); a.lost || a.err != nil {
-		return a.err, a.lost
+	if err, lost := w.amiss(row.Value); err != nil || lost {
+		return err, lost
 	}
 	return row.err, row.lost
 }

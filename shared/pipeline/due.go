@@ -17,7 +17,11 @@ import (
 func (p *Pipeline) remind(w *world) []staged {
 	var out []staged
 	for _, c := range w.reminders {
-		at := c.Due.Truncate(time.Minute).Add(time.Minute)
+		at := c.Due
+		if now := p.now(); at.Before(now) { // the past is not looked at again
+			at = now
+		}
+		at = at.Truncate(time.Minute).Add(time.Minute)
 		item, err := p.due.Item(store.Row[DueRow]{Part: at.Format(minute), Sort: "sla#" + c.ID, Value: DueRow{Kind: "sla", Subject: c.ID, At: c.Due}})
 		if err != nil {
 			w.err = err

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"time"
 
+	"rapport/shared/archive"
 	"rapport/shared/config"
 	"rapport/shared/decide"
 	"rapport/shared/fault"
@@ -25,7 +26,7 @@ type one struct {
 	place    ledger.Place
 	event    flow.Event
 	id       string // of the event
-	raw      []byte // the whole body, at its first event
+	body     *body  // what it came in
 	account  config.Account
 	profile  network.Rules
 	line     ledger.Line
@@ -39,6 +40,15 @@ type one struct {
 	known    bool // merged: content is archived already
 }
 
+// body is what a message held, on its way to the archive: with its only event, or by itself where there were several. Where
+// one of them may not be kept, the body may not either.
+type body struct {
+	data   []byte
+	events int
+	barred bool
+	kept   map[string]bool // accounts in whose archive it is
+}
+
 // Enrich parses bodies, gathers what is known, decides and commits, for a batch of one mentions lane.
 func (p *Pipeline) Enrich(ctx context.Context, batch []queue.Message) []error {
 	errs := make([]error, len(batch))
@@ -47,10 +57,14 @@ func (p *Pipeline) Enrich(ctx context.Context, batch []queue.Message) []error {
 		return all(len(batch), err)
 	}
 	var todo []*one
+	pointers := map[int]Envelope{}
 	for i, m := range batch {
-		events, err := p.read(ctx, plan, i, m)
+		env, events, err := p.read(ctx, plan, i, m)
 		errs[i] = err
 		todo = append(todo, events...)
+		if env.Pointer != "" && err == nil {
+			pointers[i] = env
+		}
 	}
 	for round := 0; len(todo) > 0; round++ {
 		again, failed := p.round(ctx, plan, todo)
@@ -64,55 +78,94 @@ func (p *Pipeline) Enrich(ctx context.Context, batch []queue.Message) []error {
 			break
 		}
 	}
+	for i := range batch {
+		if env, ok := pointers[i]; ok && errs[i] == nil {
+			errs[i] = p.consumed(ctx, env)
+		}
+	}
 	return errs
 }
 
+// consumed removes a large body from where it waited: what may be kept of it is in the archive under its own name now.
+func (p *Pipeline) consumed(ctx context.Context, env Envelope) error {
+	row := store.Row[SeenRow]{Part: "body#" + env.Receipt, Sort: "-", Expires: p.now().Add(seenFor), Value: SeenRow{At: p.now()}}
+	if res := p.seen.Put(ctx, &row)[0]; res.Err != nil && !conflicted(res) {
+		return res.Err
+	}
+	return p.Archive.Rewrite(ctx, env.Pointer, func(archive.Entry) bool { return true })
+}
+
+// fetchBody reads a large body; nil where it was worked on before.
+func (p *Pipeline) fetchBody(ctx context.Context, env Envelope) ([]byte, error) {
+	b, err := p.Archive.Read(ctx, env.Pointer)
+	if fault.Is(err, fault.NotFound) {
+		if row, err := p.seen.One(ctx, "body#"+env.Receipt, "-"); err != nil || row.Version > 0 {
+			return nil, err
+		}
+	}
+	if err != nil {
+		return nil, fault.New(fault.Transient, "body of receipt %s: %w", env.Receipt, err)
+	}
+	if len(b.Entries) == 0 {
+		return nil, fault.New(fault.Transient, "body of receipt %s is empty in the archive", env.Receipt)
+	}
+	return b.Entries[0].Raw, nil
+}
+
 // read opens a message and parses its body. What cannot be parsed or has no account becomes a rejected line.
-func (p *Pipeline) read(ctx context.Context, plan *Plan, i int, m queue.Message) ([]*one, error) {
+func (p *Pipeline) read(ctx context.Context, plan *Plan, i int, m queue.Message) (Envelope, []*one, error) {
 	env, body, err := open(m.Body)
 	if err != nil {
-		return nil, err
+		return env, nil, err
 	}
 	if env.Pointer != "" {
-		b, err := p.Archive.Read(ctx, env.Pointer)
-		if err != nil || len(b.Entries) == 0 {
-			return nil, fault.New(fault.Transient, "body of receipt %s: %w", env.Receipt, err)
+		if body, err = p.fetchBody(ctx, env); err != nil || body == nil {
+			return env, nil, err
 		}
-		body = b.Entries[0].Raw
 	}
-	raw := network.Raw{Stream: env.Stream, Header: env.Header, Body: body, At: env.At}
+	list, err := p.parse(plan, i, env, body)
+	return env, list, err
+}
+
+// parse makes the events of a body.
+func (p *Pipeline) parse(plan *Plan, i int, env Envelope, data []byte) ([]*one, error) {
+	whole := &body{data: data, events: 1, kept: map[string]bool{}}
+	raw := network.Raw{Stream: env.Stream, Header: env.Header, Body: data, At: env.At}
 	var kind, fallback string
 	if env.Hook != "" {
 		h, ok := plan.Doc.Hook(env.Hook)
 		if !ok {
-			return []*one{p.reject(i, env, body, 0, flow.Event{}, "hook "+env.Hook+" is not configured any more")}, nil
+			return []*one{p.reject(i, env, whole, 0, flow.Event{}, "hook "+env.Hook+" is not configured any more")}, nil
 		}
 		kind, raw.Settings = h.Kind, h.Settings
 		fallback = onlyAccount(plan.Doc, env.Hook)
 	} else {
 		a, ok := plan.Doc.Network(env.Account)
 		if !ok {
-			return []*one{p.reject(i, env, body, 0, flow.Event{}, "account "+env.Account+" is not configured any more")}, nil
+			return []*one{p.reject(i, env, whole, 0, flow.Event{}, "account "+env.Account+" is not configured any more")}, nil
 		}
 		kind, raw.Settings, raw.Account, raw.Origin, fallback = a.Kind, a.Settings, a.ID, a.Origin, a.Name
 	}
 	parser, ok := p.Networks[kind].(network.Parser)
 	if !ok {
-		return []*one{p.reject(i, env, body, 0, flow.Event{}, "network "+kind+" cannot be parsed")}, nil
+		return []*one{p.reject(i, env, whole, 0, flow.Event{}, "network "+kind+" cannot be parsed")}, nil
 	}
 	events, err := parser.Parse(raw)
 	if err != nil {
-		return []*one{p.reject(i, env, body, 0, flow.Event{}, "cannot be read: "+err.Error())}, nil
+		return []*one{p.reject(i, env, whole, 0, flow.Event{}, "cannot be read: "+unquoted(err.Error()))}, nil
 	}
 	out := make([]*one, 0, len(events))
+	whole.events, whole.barred = len(events), soon(p.infos[kind].Rules)
 	for k, e := range events {
+		id := e.ID() // of all that was said, however much of it is kept
+		clip(&e.Mention)
 		a, ok := accountOf(plan.Doc, env, e, fallback)
 		if !ok {
-			out = append(out, p.reject(i, env, body, k, e, "unknown account "+e.Account))
+			out = append(out, p.reject(i, env, whole, k, e, "unknown account "+brief(e.Account)))
 		} else {
 			e.Mention.Account, e.Mention.Brand = a.Name, a.Brand
 			e.Mention.Private = e.Mention.Private || e.Mention.Kind == flow.Message
-			o := &one{message: i, env: env, event: e, id: e.ID(), account: a, profile: p.infos[kind].Rules,
+			o := &one{message: i, env: env, event: e, id: id, account: a, profile: p.infos[kind].Rules, body: whole,
 				place: ledger.At(a.Name, env.At, env.Receipt, k)}
 			o.line = ledger.Line{Account: a.Name, Network: e.Mention.Network, Brand: a.Brand, At: env.At, Event: o.id,
 				Mention: e.Mention.ID, Source: source(env, e), Config: plan.Doc.Hash}
@@ -121,20 +174,14 @@ func (p *Pipeline) read(ctx context.Context, plan *Plan, i int, m queue.Message)
 			}
 			out = append(out, o)
 		}
-		if k == 0 {
-			out[0].raw = body
-		}
 	}
 	return out, nil
 }
 
 // reject makes a line for what cannot go on.
-func (p *Pipeline) reject(i int, env Envelope, body []byte, k int, e flow.Event, reason string) *one {
+func (p *Pipeline) reject(i int, env Envelope, whole *body, k int, e flow.Event, reason string) *one {
 	account := env.Hook + env.Account
-	o := &one{message: i, env: env, event: e, settled: true, place: ledger.At(account, env.At, env.Receipt, k)}
-	if k == 0 {
-		o.raw = body
-	}
+	o := &one{message: i, env: env, event: e, settled: true, body: whole, place: ledger.At(account, env.At, env.Receipt, k)}
 	o.account.Name = account
 	o.line = ledger.Line{Account: account, At: env.At, Outcome: ledger.Rejected, Reason: reason, Mention: e.Mention.ID, Network: e.Mention.Network}
 	return o
@@ -207,7 +254,10 @@ type world struct {
 	mentions      map[string]*held[MentionRow]
 	authors       map[string]*held[AuthorRow]
 	conversations map[string]*held[ConversationRow]
-	earlier       []*held[ConversationRow] // exchanges that a new one followed
+	earlier       []*held[ConversationRow]          // exchanges that a new one follows in this round
+	past          map[string]*held[ConversationRow] // exchanges that one followed before, by whole id
+	batch         map[string]*one                   // first event of each mention
+	alerts        []alert
 	people        map[string]*held[PersonRow]
 	keys          map[string]KeyRow // by hashed key
 	reminders     []flow.Conversation
@@ -248,14 +298,19 @@ func fetch[T any](ctx context.Context, t store.Table[T], sort string, ids []stri
 // gather does all reading of a round.
 func (p *Pipeline) gather(ctx context.Context, plan *Plan, todo []*one) (*world, error) {
 	w := &world{plan: plan, now: p.now(), p: p, mentions: map[string]*held[MentionRow]{}, authors: map[string]*held[AuthorRow]{},
-		conversations: map[string]*held[ConversationRow]{}, people: map[string]*held[PersonRow]{}, keys: map[string]KeyRow{}}
+		conversations: map[string]*held[ConversationRow]{}, people: map[string]*held[PersonRow]{}, keys: map[string]KeyRow{},
+		past: map[string]*held[ConversationRow]{}, batch: map[string]*one{}}
 	var ids []string
 	for _, o := range todo {
-		if !o.settled {
-			ids = append(ids, o.event.Mention.ID)
-			if m := o.event.Mention; m.Parent != "" && (m.Root == "" || m.Direction == flow.Out) {
-				ids = append(ids, m.Parent) // its thread is the parent's, and what the brand says is said to its author
-			}
+		if o.settled {
+			continue
+		}
+		m := o.event.Mention
+		if ids = append(ids, m.ID); w.batch[m.ID] == nil {
+			w.batch[m.ID] = o
+		}
+		if m.Parent != "" && (m.Root == "" || m.Direction == flow.Out) {
+			ids = append(ids, m.Parent) // its thread is the parent's, and what the brand says is said to its author
 		}
 	}
 	if err := fetch(ctx, p.mentions, "-", ids, w.mentions); err != nil {
@@ -266,22 +321,18 @@ func (p *Pipeline) gather(ctx context.Context, plan *Plan, todo []*one) (*world,
 		if o.settled {
 			continue
 		}
-		if row := w.mentions[o.event.Mention.ID]; o.event.Verb == flow.Delete || o.event.Verb == flow.Reaction {
-			o.event.Mention = merge(row.Value.Mention, o.event)
-		}
 		m := &o.event.Mention
-		if m.Root == "" && m.Parent != "" {
-			if parent := w.mentions[m.Parent]; parent.Version > 0 {
-				m.Root = parent.Value.Mention.Thread()
-			} else {
-				m.Root = m.Parent
-			}
-		}
+		row := w.mentions[m.ID]
+		*m = complete(row.Value.Mention, o.event)
+		m.Root = w.rootOf(*m, 0)
 		authors = append(authors, m.Author.ID)
+		o.exchange = w.placeOf(*m, 0)
+		if c := row.Value.Decision.Conversation; c != nil {
+			o.exchange = flow.Place(c.ID) // it stays where it was put
+		}
 		// Who opens a thread with something new has no conversation there yet, but for an attempt that died half way: then
 		// writing it is a lost race, and the next round reads it.
-		if o.lost || o.event.Verb != flow.New || m.Private || m.Thread() != m.ID || exists(w.mentions[m.ID]) {
-			o.exchange = w.placeOf(*m)
+		if o.lost || o.event.Verb != flow.New || m.Private || m.Thread() != m.ID || exists(row) {
 			conversations = append(conversations, o.exchange)
 		}
 		o.keys = plan.Decider.Keys(*m)
@@ -297,11 +348,35 @@ func (p *Pipeline) gather(ctx context.Context, plan *Plan, todo []*one) (*world,
 	if err := fetch(ctx, p.conversations, current, conversations, w.conversations); err != nil {
 		return nil, err
 	}
-	return w, p.gatherPeople(ctx, w, keys)
+	if err := p.gatherPast(ctx, w, todo); err != nil {
+		return nil, err
+	}
+	return w, p.gatherPeople(ctx, w, todo, keys)
+}
+
+// gatherPast reads exchanges that another followed in their place, for mentions that belong to them.
+func (p *Pipeline) gatherPast(ctx context.Context, w *world, todo []*one) error {
+	for _, o := range todo {
+		if o.settled {
+			continue
+		}
+		at := w.mentions[o.event.Mention.ID].Value.Decision.Conversation
+		now := w.conversations[o.exchange]
+		if at == nil || w.past[at.ID] != nil || !exists(now) || now.Value.Conversation.ID == at.ID {
+			continue
+		}
+		row, err := p.conversations.One(ctx, flow.Place(at.ID), at.ID)
+		if err != nil {
+			return err
+		}
+		row.Part, row.Sort = flow.Place(at.ID), at.ID
+		w.past[at.ID] = &held[ConversationRow]{Row: row}
+	}
+	return nil
 }
 
 // gatherPeople reads the persons that authors are linked to and those that strong keys lead to.
-func (p *Pipeline) gatherPeople(ctx context.Context, w *world, keys []string) error {
+func (p *Pipeline) gatherPeople(ctx context.Context, w *world, todo []*one, keys []string) error {
 	found := map[string]*held[KeyRow]{}
 	if err := fetch(ctx, p.keys, "-", keys, found); err != nil {
 		return err
@@ -316,38 +391,92 @@ func (p *Pipeline) gatherPeople(ctx context.Context, w *world, keys []string) er
 	for _, id := range sorted(w.authors) {
 		people = append(people, w.authors[id].Value.Person)
 	}
+	for _, o := range todo { // an attempt that died half way may have made one
+		if m := o.event.Mention; !o.settled && m.Private && len(o.keys) > 1 {
+			people = append(people, p.personOf(m.Author.ID))
+		}
+	}
 	return fetch(ctx, p.people, "-", people, w.people)
+}
+
+// deepest bounds how far a chain of answers within a batch is followed.
+const deepest = 20
+
+// parentOf gives the mention that another answers, as far as it is known: from the store or from the same batch.
+func (w *world) parentOf(m flow.Mention) (MentionRow, bool) {
+	if row := w.mentions[m.Parent]; exists(row) {
+		return row.Value, true
+	}
+	if o := w.batch[m.Parent]; o != nil {
+		return MentionRow{Mention: o.event.Mention}, true
+	}
+	return MentionRow{}, false
+}
+
+// rootOf gives the start of a mention's thread, "" where that is itself.
+func (w *world) rootOf(m flow.Mention, depth int) string {
+	if m.Root != "" || m.Parent == "" || depth > deepest {
+		return m.Root
+	}
+	parent, ok := w.parentOf(m)
+	if !ok {
+		return m.Parent
+	}
+	if root := w.rootOf(parent.Mention, depth+1); root != "" {
+		return root
+	}
+	return m.Parent
 }
 
 // placeOf gives the place of the exchange a mention belongs to, "" where it has no author. What the brand says belongs to
 // whom it answers.
-func (w *world) placeOf(m flow.Mention) string {
-	author := m.Author.ID
-	if m.Direction == flow.Out {
-		author = ""
-		if parent := w.mentions[m.Parent]; exists(parent) {
-			author = parent.Value.Mention.Author.ID
+func (w *world) placeOf(m flow.Mention, depth int) string {
+	if m.Direction != flow.Out {
+		if m.Author.ID == "" {
+			return ""
 		}
+		return flow.ConversationID(m.Account, m.Thread(), m.Author.ID, m.Private)
 	}
-	if author == "" {
+	parent, ok := w.parentOf(m)
+	if !ok || depth > deepest {
 		return ""
 	}
-	return flow.ConversationID(m.Account, m.Thread(), author, m.Private)
+	if c := parent.Decision.Conversation; c != nil {
+		return flow.Place(c.ID)
+	}
+	p := parent.Mention
+	p.Root, p.Account, p.Private = w.rootOf(p, 0), m.Account, p.Private || m.Private
+	return w.placeOf(p, depth+1)
 }
 
-// merge completes an event that names only a mention with what is known of it.
-func merge(known flow.Mention, e flow.Event) flow.Mention {
-	m := known
-	if m.ID == "" {
-		return e.Mention
+// complete adds what is known of a mention to an event that does not tell all, and lets it stay in its conversation,
+// whoever brings the news.
+func complete(known flow.Mention, e flow.Event) flow.Mention {
+	m := e.Mention
+	if known.ID == "" {
+		return m
 	}
-	if m.Account == "" { // else it stays in its conversation, whoever brings the news
+	switch e.Verb {
+	case flow.Delete:
+		m = known
+		m.Deleted, m.Text, m.Media, m.Links, m.Extra = true, "", nil, nil, nil
+	case flow.Reaction:
+		m = known
+		m.Likes, m.Shares, m.Comments, m.Views = e.Mention.Likes, e.Mention.Shares, e.Mention.Comments, e.Mention.Views
+	}
+	if known.Account != "" {
+		m.Account, m.Brand, m.Private = known.Account, known.Brand, known.Private || m.Private
+	} else {
 		m.Account, m.Brand = e.Mention.Account, e.Mention.Brand
 	}
-	if e.Verb == flow.Delete {
-		m.Deleted, m.Text, m.Media, m.Links, m.Extra = true, "", nil, nil, nil
-	} else {
-		m.Likes, m.Shares, m.Comments, m.Views = e.Mention.Likes, e.Mention.Shares, e.Mention.Comments, e.Mention.Views
+	if m.Author.ID == "" {
+		m.Author = known.Author
+	}
+	if m.Parent == "" {
+		m.Parent = known.Parent
+	}
+	if known.Root != "" {
+		m.Root = known.Root
 	}
 	return m
 }

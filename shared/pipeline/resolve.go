@@ -23,11 +23,15 @@ func (r MentionRow) seen(event string) (ledger.Place, bool) {
 // decide settles one event on the world as the events before it in the round left it, and changes the rows it touches.
 func (w *world) decide(o *one) {
 	row := w.mentions[o.event.Mention.ID]
+	if a := w.authors[o.event.Mention.Author.ID]; row.Value.Mention.Deleted || a != nil && a.Value.Objected {
+		o.body.barred = true // else what is gone comes back with its neighbours
+	}
 	if at, ok := row.Value.seen(o.id); ok {
 		o.settled, o.known = true, true
 		if at == o.place { // our own earlier attempt got that far
 			o.resumed, o.known = true, false
 			w.owe(o, row.Value.Decision)
+			w.remindAgain(w.exchange(o))
 			return
 		}
 		o.line.Outcome, o.line.Reason = ledger.Merged, "the same event came before"
@@ -85,9 +89,33 @@ func (w *world) react(o *one, row *held[MentionRow]) {
 		a.Value.Applied = last(append(a.Value.Applied, o.id), maxApplied)
 		a.dirty = true
 	}
+	w.grown(o, row)
 	row.Value.Mention = m
 	row.Value.Events = last(append(row.Value.Events, EventRef{o.id, o.place}), maxEvents)
 	row.dirty = true
+}
+
+// grown looks whether reactions make a complaint one that people must hear of; then the CRMs learn of it too.
+func (w *world) grown(o *one, row *held[MentionRow]) {
+	if !row.Value.Decision.Complaint || row.Value.Decision.Alert != "" {
+		return
+	}
+	in := w.inputs(o)
+	d := w.plan.Decider.Decide(*in)
+	if d.Alert == "" {
+		return
+	}
+	o.inputs, o.made, o.known = in, &d, false
+	row.Value.Decision.Alert, row.Value.Decision.Urgent = d.Alert, true
+	row.Value.Revision++
+	w.alerts = append(w.alerts, alert{o, d.Alert})
+	w.owe(o, row.Value.Decision)
+}
+
+// alert is what people must hear of at once. It holds no content.
+type alert struct {
+	of  *one
+	say string
 }
 
 // inputs gathers what the decision may look at.
@@ -111,7 +139,7 @@ func (w *world) inputs(o *one) *decide.Inputs {
 			in.Person = p
 		}
 	}
-	if c := w.conversations[o.exchange]; exists(c) {
+	if c := w.exchange(o); exists(c) {
 		known := c.Value.Conversation
 		known.Turns = slices.Clone(known.Turns)
 		in.Conversation = &known
@@ -120,11 +148,25 @@ func (w *world) inputs(o *one) *decide.Inputs {
 		if k.Kind == "author" {
 			continue
 		}
-		if row, ok := w.keys[w.p.hashed(k.Kind, k.Value)]; ok {
+		if row, ok := w.keys[w.p.hashed(k.Kind, k.Value)]; ok && exists(w.people[row.Person]) {
 			in.Candidates = append(in.Candidates, decide.Candidate{Person: row.Person, Key: k.Kind, Evidence: row.Evidence, Class: k.Class})
 		}
 	}
 	return in
+}
+
+// exchange gives the conversation that an event belongs to: the present one of its place, or the one that its mention was
+// put into before another followed.
+func (w *world) exchange(o *one) *held[ConversationRow] {
+	if at := w.mentions[o.event.Mention.ID].Value.Decision.Conversation; at != nil {
+		if c := w.past[at.ID]; exists(c) {
+			return c
+		}
+	}
+	if o.event.Mention.Direction == flow.Out && o.exchange == "" {
+		o.exchange = w.placeOf(o.event.Mention, 0) // what it answers may have come in this very batch
+	}
+	return w.conversations[o.exchange]
 }
 
 // person gives a person by id, through merges.
@@ -147,10 +189,13 @@ func (w *world) person(id string) *flow.Person {
 func (w *world) apply(o *one, row *held[MentionRow], d decide.Decision) {
 	o.line.Outcome, o.line.Reason = ledger.Outcome(d.Outcome), d.Reason
 	if o.inputs.Objected || d.Outcome == string(ledger.Suppressed) {
-		o.raw, o.inputs = nil, nil // nothing of it is kept
+		o.inputs, o.line.Outcome = nil, ledger.Suppressed // nothing of it is kept
 		return
 	}
 	o.made = &d
+	if d.Alert != "" {
+		w.alerts = append(w.alerts, alert{o, d.Alert})
+	}
 	w.remember(o, row, d)
 	w.applyAuthor(o, d)
 	w.applyConversation(d)
@@ -160,22 +205,45 @@ func (w *world) apply(o *one, row *held[MentionRow], d decide.Decision) {
 // remember writes a mention down with the event that made it so.
 func (w *world) remember(o *one, row *held[MentionRow], d decide.Decision) {
 	v := &row.Value
+	at := v.Decision.Conversation
 	v.Mention, v.Decision, v.Source, v.At = o.event.Mention, d, o.line.Source, o.event.At
 	if o.event.Verb == flow.Delete {
 		v.Mention.Deleted = true
 	}
 	// What other rows and the archive hold is not kept twice.
 	v.Decision.Conversation, v.Decision.Seen = nil, decide.Seen{}
-	if !short(o) {
+	if !soon(o.profile) {
 		v.Decision.Receipts = nil
 	}
 	v.Decision.Score = lean(v.Decision.Score)
-	if c := d.Conversation; c != nil {
+	switch c := d.Conversation; {
+	case c != nil:
 		v.Decision.Conversation = &flow.Conversation{ID: c.ID, Revision: c.Revision}
+	case at != nil:
+		v.Decision.Conversation = at
+	default: // an attempt that died half way may have put it there
+		v.Decision.Conversation = w.turned(o)
 	}
 	v.Revision++
 	v.Events = last(append(v.Events, EventRef{o.id, o.place}), maxEvents)
 	row.dirty = true
+}
+
+// turned points at the conversation that holds a turn of the mention already, nil if none does.
+func (w *world) turned(o *one) *flow.Conversation {
+	c := w.exchange(o)
+	if !exists(c) || !slices.ContainsFunc(c.Value.Conversation.Turns, func(t flow.Turn) bool { return t.Mention == o.event.Mention.ID }) {
+		return nil
+	}
+	w.remindAgain(c)
+	return &flow.Conversation{ID: c.Value.Conversation.ID, Revision: c.Value.Conversation.Revision}
+}
+
+// remindAgain makes sure of the reminder of an attempt that died half way.
+func (w *world) remindAgain(c *held[ConversationRow]) {
+	if exists(c) && !c.Value.Conversation.Due.IsZero() && c.Value.Conversation.Status == flow.Waiting {
+		w.reminders = append(w.reminders, c.Value.Conversation)
+	}
 }
 
 // applyAuthor keeps profile, score and link of the author.
@@ -192,28 +260,41 @@ func (w *world) applyAuthor(o *one, d decide.Decision) {
 		a.Value.Seen = d.Seen
 		a.Value.Applied = last(append(a.Value.Applied, o.id), maxApplied)
 	}
-	a.Value.Score = lean(d.Score)
+	if d.Outcome == string(ledger.Mention) {
+		a.Value.Score = lean(d.Score)
+	}
 	a.dirty = true
 	id := d.Person
 	if id == "" {
 		id = w.newcomer(o, d)
 	}
-	if id == "" || a.Value.Person == id {
-		return
-	}
-	if p := w.people[id]; exists(p) {
+	if p := w.people[id]; id != "" && exists(p) {
 		a.Value.Person = id
-		if !slices.Contains(p.Value.Person.Authors, m.Author.ID) {
-			p.Value.Person.Authors = append(p.Value.Person.Authors, m.Author.ID)
-			if d.Link != nil {
-				p.Value.Person.Links = append(p.Value.Person.Links, *d.Link)
-			}
-			p.Value.Person.Updated = w.now
-			p.Value.Person.Revision++
-			p.dirty = true
-		}
+		w.applyPerson(p, m.Author.ID, d)
 	}
 }
+
+// applyPerson lets a person have an author, with the evidence, and its score.
+func (w *world) applyPerson(row *held[PersonRow], author string, d decide.Decision) {
+	p, changed := &row.Value.Person, false
+	if !slices.Contains(p.Authors, author) {
+		p.Authors, changed = append(p.Authors, author), true
+		if d.Link != nil {
+			p.Links = append(p.Links, *d.Link)
+		}
+	}
+	if s := lean(d.Score); s.Version != "" && s.Total != p.Score.Total {
+		p.Score, changed = s, true
+	}
+	if changed {
+		p.Updated = w.now
+		p.Revision++
+		row.dirty = true
+	}
+}
+
+// personOf gives the id of the person that is made of an author.
+func (p *Pipeline) personOf(author string) string { return "p" + p.hashed("person", author) }
 
 // newcomer makes a person of an author who wrote privately and left an e-mail or phone, where a CRM account wants that.
 func (w *world) newcomer(o *one, d decide.Decision) string {
@@ -230,15 +311,17 @@ func (w *world) newcomer(o *one, d decide.Decision) string {
 	if len(accepted) == 0 {
 		return ""
 	}
-	id := "p" + w.p.hashed("person", m.Author.ID)
+	id := w.p.personOf(m.Author.ID)
 	row := w.people[id]
 	if row == nil {
 		row = &held[PersonRow]{}
 		row.Part, row.Sort = id, "-"
 		w.people[id] = row
 	}
-	row.Value.Person = flow.Person{ID: id, Name: m.Author.Name, Accepted: accepted, Score: d.Score, Updated: w.now}
-	row.dirty = true
+	if !exists(row) {
+		row.Value.Person = flow.Person{ID: id, Name: m.Author.Name, Accepted: accepted, Updated: w.now}
+		row.dirty = true
+	}
 	return id
 }
 
@@ -246,6 +329,10 @@ func (w *world) newcomer(o *one, d decide.Decision) string {
 func (w *world) applyConversation(d decide.Decision) {
 	c := d.Conversation
 	if c == nil {
+		return
+	}
+	if past := w.past[c.ID]; exists(past) {
+		past.Value.Conversation, past.dirty = *c, true
 		return
 	}
 	row := w.conversations[flow.Place(c.ID)]
@@ -262,7 +349,7 @@ func (w *world) applyConversation(d decide.Decision) {
 	if !c.Due.IsZero() && !c.Due.Equal(row.Value.Conversation.Due) {
 		w.reminders = append(w.reminders, *c)
 	}
-	row.Value.Conversation = *c
+	row.Value = ConversationRow{Conversation: *c, Replies: row.Value.Replies}
 	row.dirty = true
 }
 

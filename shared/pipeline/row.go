@@ -46,7 +46,9 @@ const maxApplied = 12
 // earlier exchange in the same place.
 type ConversationRow struct {
 	Conversation flow.Conversation `json:"conversation"`
-	Erased       bool              `json:"erased,omitempty"` // no CRM holds anything of it
+	Erased       bool              `json:"erased,omitempty"`   // no CRM may hold anything of it
+	Replies      []string          `json:"replies,omitempty"`  // ids of the newest answers asked for in this place
+	StatusAt     time.Time         `json:"status_at,omitzero"` // when a CRM last told its status
 }
 
 const current = "current"
