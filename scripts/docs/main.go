@@ -1,5 +1,5 @@
 // Command docs writes what is generated under docs. Run it at the top of the repository after a change of the
-// configuration's types: go run ./scripts/docs
+// configuration's types or of what a connector says of itself: go run ./scripts/docs
 package main
 
 import (
@@ -16,6 +16,8 @@ type page struct {
 func pages() []page {
 	return []page{
 		{"docs/rapport.schema.json", func() ([]byte, error) { return schema("./shared/config") }},
+		{"docs/networks.md", networkPage},
+		{"docs/crms.md", crmPage},
 	}
 }
 

@@ -82,3 +82,20 @@ func isText(r webhook.Request) bool {
 	text := strings.HasPrefix(kind, "text/") || strings.HasSuffix(kind, "json") || strings.HasSuffix(kind, "xml") || kind == "application/javascript"
 	return text && r.Header.Get("Content-Encoding") == "" && utf8.Valid(r.Body)
 }
+
+// sqsEvent is what Lambda hands to a function that a queue woke:
+// https://docs.aws.amazon.com/lambda/latest/dg/with-sqs.html
+type sqsEvent struct {
+	Records []sqsRecord `json:"Records"`
+}
+
+type sqsRecord struct {
+	ID         string            `json:"messageId"`
+	Receipt    string            `json:"receiptHandle"`
+	Body       string            `json:"body"`
+	Attributes map[string]string `json:"attributes"`
+	Custom     map[string]any    `json:"messageAttributes"`
+	Source     string            `json:"eventSource"`
+	ARN        string            `json:"eventSourceARN"`
+	Region     string            `json:"awsRegion"`
+}
