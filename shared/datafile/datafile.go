@@ -74,6 +74,7 @@ type File struct {
 	wake     sync.Cond
 	urgent   line
 	normal   line
+	peeks    line
 	closed   bool
 	attached []io.Closer
 
@@ -246,6 +247,24 @@ func (f *File) Begin(ctx context.Context, p Priority, work Work, then func(error
 	}
 	f.wake.Signal()
 	f.mu.Unlock()
+}
+
+// Peek runs reading work on the writer's goroutine, between two transactions: it sees the last committed state, and the
+// pages it finds are at hand for the write that follows. Good for a few keys; longer reads belong to Read.
+func (f *File) Peek(ctx context.Context, work Work) error {
+	if f.ReadOnly() {
+		return f.Read(ctx, work)
+	}
+	answer := make(chan error, 1)
+	f.mu.Lock()
+	if f.closed {
+		f.mu.Unlock()
+		return fault.New(fault.Transient, "data file: read: %w", ErrClosed)
+	}
+	f.peeks.push(&job{ctx: ctx, work: work, then: func(err error) { answer <- err }})
+	f.wake.Signal()
+	f.mu.Unlock()
+	return <-answer
 }
 
 // Read runs work on a connection that sees the last committed state and cannot write.

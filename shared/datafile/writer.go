@@ -41,6 +41,9 @@ func (f *File) write() {
 	commits := 0
 	var ran []*job
 	for f.waits() {
+		if f.peek(); f.idle() {
+			continue
+		}
 		ran = f.transaction(ran[:0])
 		if commits++; commits%look == 0 {
 			select {
@@ -59,13 +62,46 @@ func (f *File) write() {
 func (f *File) waits() bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	for f.urgent.empty() && f.normal.empty() {
+	for f.urgent.empty() && f.normal.empty() && f.peeks.empty() {
 		if f.closed {
 			return false
 		}
 		f.wake.Wait()
 	}
 	return true
+}
+
+// idle tells whether there is nothing to write.
+func (f *File) idle() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.urgent.empty() && f.normal.empty()
+}
+
+// peek runs the reading work that waits, with one look at the log for all of it.
+func (f *File) peek() {
+	f.mu.Lock()
+	j := f.peeks.pop()
+	f.mu.Unlock()
+	if j == nil {
+		return
+	}
+	err := exec(f.writer, "begin")
+	for j != nil {
+		if j.err = err; j.err == nil {
+			j.err = j.ctx.Err()
+		}
+		if j.err == nil {
+			j.err = j.work(f.writer)
+		}
+		j.then(j.err)
+		f.mu.Lock()
+		if j = nil; f.urgent.empty() {
+			j = f.peeks.pop()
+		}
+		f.mu.Unlock()
+	}
+	_ = exec(f.writer, "commit")
 }
 
 // next gives the job that goes first, nil if none does in a transaction that runs for so long already.

@@ -89,13 +89,7 @@ func (s *Store) Get(ctx context.Context, keys ...store.Key) ([]store.Item, error
 	if len(keys) == 0 {
 		return items, ctx.Err()
 	}
-	err := s.file.Read(ctx, func(c *sqlite.Conn) error {
-		if len(keys) > 1 { // one look at the log for all
-			if err := run(c, "begin"); err != nil {
-				return err
-			}
-			defer func() { _ = run(c, "commit") }() // of reads: nothing to lose
-		}
+	err := s.file.Peek(ctx, func(c *sqlite.Conn) error {
 		now := s.now().Unix()
 		for k := range items {
 			if err := read(c, &items[k], now); err != nil {
@@ -277,14 +271,6 @@ func step(stmt *sqlite.Stmt) error {
 		err = again
 	}
 	return err
-}
-
-func run(c *sqlite.Conn, sql string) error {
-	stmt, err := c.Prepare(sql)
-	if err != nil {
-		return err
-	}
-	return step(stmt)
 }
 
 // List implements store.Store. It reads in pages and holds nothing between two items.
