@@ -154,7 +154,7 @@ type pool struct {
 
 func pools() []pool {
 	return []pool{
-		{topology.MentionsLive, 2, 100},
+		{topology.MentionsLive, 1, 100},
 		{topology.MentionsBulk, 1, 100},
 		{topology.DeliverUrgent, 2, 100},
 		{topology.DeliverBulk, 2, 100},
