@@ -47,6 +47,7 @@ type Conversation struct {
 	Owner      string    `json:"owner,omitempty" expr:"owner"`             // e-mail of whoever works on it in the CRM
 	ReplyState string    `json:"reply_state,omitempty" expr:"reply_state"` // of the newest answer asked for: approved, sending, sent, failed, parked
 	ReplyNote  string    `json:"reply_note,omitempty" expr:"reply_note"`   // why it failed, or where it stands
+	ReplyAt    time.Time `json:"reply_at,omitzero" expr:"reply_at"`        // when it ended so
 	Source     string    `json:"source" expr:"source"`                     // live, history, test
 	Revision   int64     `json:"revision" expr:"revision"`                 // grows by one with every change a CRM should see
 }

@@ -2,6 +2,8 @@ package pipeline
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -9,10 +11,14 @@ import (
 
 	"rapport/shared/config"
 	"rapport/shared/crm"
+	"rapport/shared/decide"
+	"rapport/shared/decide/personal"
 	"rapport/shared/fault"
 	"rapport/shared/flow"
+	"rapport/shared/mapping"
 	"rapport/shared/network"
 	"rapport/shared/queue"
+	"rapport/shared/rest"
 	"rapport/shared/store"
 	"rapport/shared/topology"
 )
@@ -88,7 +94,9 @@ func changeID(c flow.Change) string {
 	if c.ID != "" {
 		return c.ID
 	}
-	return fmt.Sprintf("%s#%s#%s#%d", c.Object, c.Record, c.Verb, c.At.UnixMilli())
+	fields, _ := json.Marshal(c.Fields) // keys are sorted; what cannot be encoded counts as nothing
+	sum := sha256.Sum256(fields)
+	return fmt.Sprintf("%s#%s#%s#%d#%x", c.Object, c.Record, c.Verb, c.At.UnixMilli(), sum[:6])
 }
 
 // once does something that bears repeating but should not be repeated: the id is remembered afterwards.
@@ -127,9 +135,9 @@ func (p *Pipeline) change(ctx context.Context, plan *Plan, conf config.Account, 
 	case ours && kind == flow.KindConversation:
 		return p.caseChanged(ctx, plan, conf, id, c)
 	case ours && kind == flow.KindPerson:
-		return p.personChanged(ctx, conf, id, c)
+		return p.personChanged(ctx, plan, conf, id, c)
 	case !ours && (c.Fields[crm.FieldEmail] != nil || c.Fields[crm.FieldPhone] != nil):
-		return p.foreignPerson(ctx, conf, c)
+		return p.foreignPerson(ctx, plan, conf, c)
 	}
 	return nil
 }
@@ -166,46 +174,85 @@ func (p *Pipeline) moved(ctx context.Context, conf config.Account, c flow.Change
 
 // caseChanged takes in status and owner of a case, and the answer an agent wrote in the place made for it.
 func (p *Pipeline) caseChanged(ctx context.Context, plan *Plan, conf config.Account, id string, c flow.Change) error {
-	row, sort, err := p.conversation(ctx, id)
-	if err != nil || row.Version == 0 {
+	changed := false
+	row, err := p.updateConversation(ctx, id, func(r *store.Row[ConversationRow]) bool {
+		changed = takeOver(&r.Value, c)
+		if changed {
+			r.Value.Conversation.Updated = p.now()
+			r.Value.Conversation.Revision++
+		}
+		return changed
+	})
+	if err != nil || row.Version == 0 || row.Value.Erased {
 		return err
 	}
-	_, err = p.conversations.Update(ctx, flow.Place(id), sort, func(r *store.Row[ConversationRow]) (bool, error) {
-		v := &r.Value.Conversation
-		was := *v
-		if s, _ := c.Fields[crm.FieldStatus].(string); s != "" {
-			switch flow.Status(s) {
-			case flow.Closed:
-				if v.Status != flow.Closed {
-					v.Status, v.ClosedAt = flow.Closed, c.At
-				}
-			case flow.Open, flow.Waiting:
-				if v.Status == flow.Closed {
-					v.Status, v.ClosedAt = flow.Waiting, time.Time{}
-				}
-			}
+	if changed { // other CRMs have a case of it too, and this one fields of ours
+		if err := p.tellAll(ctx, plan, row.Value.Conversation); err != nil {
+			return err
 		}
-		if o, ok := c.Fields[crm.FieldOwner].(string); ok {
-			v.Owner = o
-		}
-		v.Updated = p.now()
-		// What the CRM told us it knows: no new revision, so nothing is written back.
-		return was.Status != v.Status || was.Owner != v.Owner, nil
-	})
-	if err != nil {
-		return err
 	}
 	if yes(c.Fields[crm.FieldAccepted]) {
 		if err := p.accept(ctx, conf, row.Value.Conversation); err != nil {
 			return err
 		}
 	}
-	text, _ := c.Fields[crm.FieldReply].(string)
-	state, _ := c.Fields[crm.FieldReplyState].(string)
-	if strings.TrimSpace(text) == "" || state != flow.Approved {
+	if c.Fields[crm.FieldReplyState] != flow.Approved {
 		return nil
 	}
-	return p.ask(ctx, plan, conf, row.Value.Conversation, text, yes(c.Fields[crm.FieldReplyPrivate]), c)
+	text, _ := c.Fields[crm.FieldReply].(string)
+	private := yes(c.Fields[crm.FieldReplyPrivate])
+	if strings.TrimSpace(text) == "" {
+		if text, private, err = p.readReply(ctx, conf, c); err != nil || text == "" {
+			return err
+		}
+	}
+	return p.ask(ctx, conf, row.Value.Conversation, text, private, c)
+}
+
+// takeOver brings a conversation to what a CRM says of its case, and tells whether that changed it. What was said before
+// the last word of the CRM, or a closing before the author's last word, is out of date.
+func takeOver(row *ConversationRow, c flow.Change) bool {
+	v := &row.Conversation
+	was := *v
+	s, _ := c.Fields[crm.FieldStatus].(string)
+	if s != "" && !c.At.Before(row.StatusAt) {
+		switch flow.Status(s) {
+		case flow.Closed:
+			later := slices.ContainsFunc(v.Turns, func(t flow.Turn) bool { return t.Direction == flow.In && t.At.After(c.At) })
+			if v.Status != flow.Closed && !later {
+				v.Status, v.ClosedAt, row.StatusAt = flow.Closed, c.At, c.At
+			}
+		case flow.Open, flow.Waiting:
+			if v.Status == flow.Closed && !c.At.Before(v.ClosedAt) {
+				v.Status, v.ClosedAt, row.StatusAt = flow.Waiting, time.Time{}, c.At
+			}
+		}
+	}
+	if o, ok := c.Fields[crm.FieldOwner].(string); ok {
+		v.Owner = o
+	}
+	return was.Status != v.Status || was.Owner != v.Owner
+}
+
+// readReply reads an answer whose approval came without its text, as webhooks tell one field at a time.
+func (p *Pipeline) readReply(ctx context.Context, conf config.Account, c flow.Change) (text string, private bool, err error) {
+	adapter := p.CRMs[conf.Kind]
+	if c.Record == "" || !readable(adapter, conf, p.now()) {
+		return "", false, nil
+	}
+	var rows []crm.Row
+	err = p.vendor(ctx, conf, adapter.Info().Buckets, true, func(a rest.Account) (err error) {
+		rows, err = adapter.Read(ctx, a, c.Object, []string{"id:" + c.Record}, []string{mapping.ReplyText, mapping.ReplyState, mapping.ReplyVisibility})
+		return err
+	})
+	if fault.Is(err, fault.Drift) || fault.Is(err, fault.NotFound) || fault.Is(err, fault.Invalid) {
+		return "", false, nil // there is no such place in that object
+	}
+	if err != nil || len(rows) != 1 || !rows[0].Found || fmt.Sprint(rows[0].Fields[mapping.ReplyState]) != flow.Approved {
+		return "", false, err
+	}
+	text, _ = rows[0].Fields[mapping.ReplyText].(string)
+	return strings.TrimSpace(text), fmt.Sprint(rows[0].Fields[mapping.ReplyVisibility]) == "private", nil
 }
 
 func yes(v any) bool {
@@ -222,34 +269,126 @@ func (p *Pipeline) conversation(ctx context.Context, id string) (store.Row[Conve
 	return row, id, err
 }
 
-// personChanged takes in owner, matching keys and objections of a person's record.
-func (p *Pipeline) personChanged(ctx context.Context, conf config.Account, id string, c flow.Change) error {
-	_, err := p.people.Update(ctx, id, "-", func(r *store.Row[PersonRow]) (bool, error) {
+// updateConversation changes an exchange wherever it is kept: it may be put aside in between.
+func (p *Pipeline) updateConversation(ctx context.Context, id string, change func(*store.Row[ConversationRow]) bool) (store.Row[ConversationRow], error) {
+	for range 3 {
+		_, sort, err := p.conversation(ctx, id)
+		if err != nil {
+			return store.Row[ConversationRow]{}, err
+		}
+		moved := false
+		row, err := p.conversations.Update(ctx, flow.Place(id), sort, func(r *store.Row[ConversationRow]) (bool, error) {
+			moved = r.Version > 0 && r.Value.Conversation.ID != id
+			return r.Version > 0 && !moved && change(r), nil
+		})
+		if err != nil || !moved {
+			return row, err
+		}
+	}
+	return store.Row[ConversationRow]{}, fault.New(fault.Transient, "conversation %s is being put aside", id)
+}
+
+// personChanged takes in owner, matching keys, objections and the end of a person's record.
+func (p *Pipeline) personChanged(ctx context.Context, plan *Plan, conf config.Account, id string, c flow.Change) error {
+	var objected []string // purposes that are new
+	row, err := p.people.Update(ctx, id, "-", func(r *store.Row[PersonRow]) (bool, error) {
 		v := &r.Value.Person
 		if r.Version == 0 {
 			return false, nil
+		}
+		if c.Verb == "delete" {
+			n := len(v.Links)
+			v.Links = slices.DeleteFunc(v.Links, func(l flow.Link) bool { return l.To == conf.Name && l.Record == c.Record })
+			return len(v.Links) != n, nil
 		}
 		if o, ok := c.Fields[crm.FieldOwner].(string); ok {
 			v.Owner = o
 		}
 		if o, ok := c.Fields[crm.FieldObjected].(string); ok {
+			was := v.Objected
 			v.Objected = slices.DeleteFunc(strings.Split(o, ";"), func(s string) bool { return s == "" })
+			objected = slices.DeleteFunc(slices.Clone(v.Objected), func(s string) bool { return slices.Contains(was, s) })
 		}
 		link(v, conf.Name, c, p.now())
 		return true, nil
 	})
+	if err != nil || row.Version == 0 {
+		return err
+	}
+	if err := p.object(ctx, plan, row.Value.Person, objected); err != nil {
+		return err
+	}
+	return p.saveKeys(ctx, plan, conf, id, c)
+}
+
+// object removes what a person objects to: an objection stops a purpose and takes back its results.
+func (p *Pipeline) object(ctx context.Context, plan *Plan, who flow.Person, purposes []string) error {
+	if slices.Contains(purposes, "service") { // nothing may be kept
+		for _, author := range who.Authors {
+			id := "objection-" + p.hashed("author", author)
+			if _, err := p.Start(ctx, JobRow{ID: id, Kind: "erase", Erasure: flow.Erasure{ID: id, Author: author, Reason: "objection", At: p.now()}}); err != nil {
+				return err
+			}
+		}
+	}
+	unscore, unlink := slices.Contains(purposes, "scoring"), slices.Contains(purposes, "matching")
+	if !unscore && !unlink {
+		return nil
+	}
+	for _, author := range who.Authors {
+		_, err := p.authors.Update(ctx, author, "-", func(r *store.Row[AuthorRow]) (bool, error) {
+			if unscore {
+				r.Value.Score, r.Value.Seen = flow.Score{}, decide.Seen{}
+			}
+			if unlink && r.Value.Person == who.ID {
+				r.Value.Person = ""
+			}
+			return r.Version > 0, nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	_, err := p.people.Update(ctx, who.ID, "-", func(r *store.Row[PersonRow]) (bool, error) {
+		v := &r.Value.Person
+		if unscore {
+			v.Score = flow.Score{}
+		}
+		if unlink {
+			v.Links = slices.DeleteFunc(v.Links, func(l flow.Link) bool { return slices.Contains(v.Authors, l.To) })
+			v.Authors = nil
+		}
+		v.Updated = p.now()
+		v.Revision++
+		return r.Version > 0, nil
+	})
 	if err != nil {
 		return err
 	}
-	return p.saveKeys(ctx, id, c)
+	return p.tellPerson(ctx, plan, who.ID)
+}
+
+// tellPerson sends the present state of a person to the CRMs.
+func (p *Pipeline) tellPerson(ctx context.Context, plan *Plan, id string) error {
+	var messages []queue.Message
+	for _, a := range plan.Doc.CRMs {
+		t := Task{Lane: topology.DeliverBulk, Kinds: []string{flow.KindPerson}}
+		t.Account, t.Person = a.Name, id
+		messages = append(messages, t.message())
+	}
+	for _, err := range p.Queue.Send(ctx, messages...) {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // foreignPerson makes a person of a CRM record that carries an e-mail or phone, so that authors can be linked to it. It
 // writes nothing to the CRM.
-func (p *Pipeline) foreignPerson(ctx context.Context, conf config.Account, c flow.Change) error {
+func (p *Pipeline) foreignPerson(ctx context.Context, plan *Plan, conf config.Account, c flow.Change) error {
 	id := "p" + p.hashed("crm", conf.Name, c.Object, c.Record)
-	if c.Verb == "delete" {
-		p.Store.Delete(ctx, store.Item{Part: "person#" + id, Sort: "-", Version: store.AnyVersion})
+	if c.Verb == "delete" { // nothing was made of it yet
 		return nil
 	}
 	_, err := p.people.Update(ctx, id, "-", func(r *store.Row[PersonRow]) (bool, error) {
@@ -274,7 +413,7 @@ func (p *Pipeline) foreignPerson(ctx context.Context, conf config.Account, c flo
 	if err != nil {
 		return err
 	}
-	return p.saveKeys(ctx, id, c)
+	return p.saveKeys(ctx, plan, conf, id, c)
 }
 
 // link adds or moves the edge from a person to a CRM record.
@@ -296,16 +435,16 @@ func link(v *flow.Person, account string, c flow.Change, now time.Time) {
 }
 
 // saveKeys makes a person findable by the strong keys of a change, hashed.
-func (p *Pipeline) saveKeys(ctx context.Context, person string, c flow.Change) error {
+func (p *Pipeline) saveKeys(ctx context.Context, plan *Plan, conf config.Account, person string, c flow.Change) error {
 	for _, k := range [][2]string{{"email", crm.FieldEmail}, {"phone", crm.FieldPhone}} {
 		kind := k[0]
 		value, _ := c.Fields[k[1]].(string)
-		if value = strings.ToLower(strings.TrimSpace(value)); value == "" {
+		if value = normal(plan, conf, kind, value); value == "" {
 			continue
 		}
 		_, err := p.keys.Update(ctx, p.hashed(kind, value), "-", func(r *store.Row[KeyRow]) (bool, error) {
 			was := r.Value
-			r.Value = KeyRow{Person: person, Kind: kind, Evidence: "the same " + kind + " as the record in " + c.Account}
+			r.Value = KeyRow{Person: person, Kind: kind, Evidence: "the same " + kind + " as the record in " + conf.Name}
 			return was != r.Value, nil
 		})
 		if err != nil {
@@ -315,10 +454,36 @@ func (p *Pipeline) saveKeys(ctx context.Context, person string, c flow.Change) e
 	return nil
 }
 
+// normal gives an e-mail address or phone number in the form in which texts are searched for them.
+func normal(plan *Plan, conf config.Account, kind, value string) string {
+	value = strings.ToLower(strings.TrimSpace(value))
+	for _, b := range plan.Doc.Brands {
+		if value == "" || !conf.Serves(b.Name) {
+			continue
+		}
+		finder, err := personal.New(b.Region, nil)
+		if err != nil {
+			continue
+		}
+		for _, e := range finder.Find(value) {
+			if e.Kind == kind {
+				return e.Value
+			}
+		}
+	}
+	return value
+}
+
 // accept makes a person of an author because an agent said so, and delivers it.
 func (p *Pipeline) accept(ctx context.Context, conf config.Account, c flow.Conversation) error {
-	id := p.personOf(c.Author.ID)
+	if c.Author.ID == "" {
+		return nil
+	}
+	id, gone := p.personOf(c.Author.ID), false
 	author, err := p.authors.Update(ctx, c.Author.ID, "-", func(r *store.Row[AuthorRow]) (bool, error) {
+		if gone = r.Value.Objected; gone {
+			return false, nil
+		}
 		if r.Value.Person != "" {
 			id = r.Value.Person
 			return false, nil
@@ -326,7 +491,7 @@ func (p *Pipeline) accept(ctx context.Context, conf config.Account, c flow.Conve
 		r.Value.Person = id
 		return true, nil
 	})
-	if err != nil {
+	if err != nil || gone {
 		return err
 	}
 	_, err = p.people.Update(ctx, id, "-", func(r *store.Row[PersonRow]) (bool, error) {
@@ -334,7 +499,13 @@ func (p *Pipeline) accept(ctx context.Context, conf config.Account, c flow.Conve
 		if v.Accepted[conf.Name] {
 			return false, nil
 		}
-		v.ID, v.Name, v.Score, v.Updated = id, c.Author.Name, author.Value.Score, p.now()
+		if v.ID = id; v.Name == "" {
+			v.Name = c.Author.Name
+		}
+		if v.Name == "" {
+			v.Name = c.Author.Handle
+		}
+		v.Score, v.Updated = author.Value.Score, p.now()
 		if !slices.Contains(v.Authors, c.Author.ID) {
 			v.Authors = append(v.Authors, c.Author.ID)
 		}
@@ -348,10 +519,18 @@ func (p *Pipeline) accept(ctx context.Context, conf config.Account, c flow.Conve
 	if err != nil {
 		return err
 	}
-	t := Task{Lane: topology.DeliverBulk}
-	t.Account, t.Person, t.Conversation = conf.Name, id, c.ID
-	if len(c.Turns) > 0 {
-		t.Mention = c.Turns[len(c.Turns)-1].Mention
+	_, err = p.updateConversation(ctx, c.ID, func(r *store.Row[ConversationRow]) bool {
+		if v := &r.Value.Conversation; v.Person == "" {
+			v.Person = id
+			v.Revision++ // so that the case is linked to the person
+			return true
+		}
+		return false
+	})
+	if err != nil {
+		return err
 	}
+	t := Task{Lane: topology.DeliverBulk, Kinds: []string{flow.KindPerson, flow.KindConversation}}
+	t.Account, t.Person, t.Conversation = conf.Name, id, c.ID
 	return p.Queue.Send(ctx, t.message())[0]
 }

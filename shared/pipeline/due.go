@@ -37,41 +37,33 @@ func (p *Pipeline) remind(w *world) []staged {
 }
 
 // overdue raises the priority of a conversation whose answer is late and says so to the CRMs that hold it.
-func (p *Pipeline) overdue(ctx context.Context, id string) error {
-	_, sort, err := p.conversation(ctx, id)
-	if err != nil {
-		return err
-	}
+func (p *Pipeline) overdue(ctx context.Context, plan *Plan, id string) error {
 	late := false
-	row, err := p.conversations.Update(ctx, flow.Place(id), sort, func(r *store.Row[ConversationRow]) (bool, error) {
+	row, err := p.updateConversation(ctx, id, func(r *store.Row[ConversationRow]) bool {
 		c := &r.Value.Conversation
-		late = r.Version > 0 && (c.Status == flow.Open || c.Status == flow.Waiting) && !c.Due.IsZero() && !p.now().Before(c.Due)
+		late = (c.Status == flow.Open || c.Status == flow.Waiting) && !c.Due.IsZero() && !p.now().Before(c.Due)
 		if !late || c.Priority == "urgent" {
-			return false, nil
+			return false
 		}
 		c.Priority, c.Updated = "urgent", p.now()
 		c.Revision++
-		return true, nil
+		return true
 	})
 	if err != nil || !late {
 		return err
 	}
 	p.Ports.Log.Warn("answer overdue", "conversation", id, "account", row.Value.Conversation.Account, "due", row.Value.Conversation.Due)
-	return p.tellAll(ctx, row.Value.Conversation)
+	return p.tellAll(ctx, plan, row.Value.Conversation)
 }
 
 // tellAll sends the present state of a conversation to every CRM account that serves its brand.
-func (p *Pipeline) tellAll(ctx context.Context, c flow.Conversation) error {
-	plan, err := p.Plans.Plan(ctx, "")
-	if err != nil {
-		return err
-	}
+func (p *Pipeline) tellAll(ctx context.Context, plan *Plan, c flow.Conversation) error {
 	var messages []queue.Message
 	for _, a := range plan.Doc.CRMs {
 		if !a.Serves(c.Brand) || len(plan.Mapping.For(a.Name, flow.KindConversation, c.Brand)) == 0 {
 			continue
 		}
-		t := Task{Lane: topology.DeliverUrgent}
+		t := Task{Lane: topology.DeliverUrgent, Kinds: []string{flow.KindConversation}}
 		t.Account, t.Conversation, t.Person = a.Name, c.ID, c.Person
 		if n := len(c.Turns); n > 0 {
 			t.Mention = c.Turns[n-1].Mention

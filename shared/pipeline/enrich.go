@@ -170,7 +170,7 @@ func (p *Pipeline) parse(plan *Plan, i int, env Envelope, data []byte) ([]*one, 
 			o.line = ledger.Line{Account: a.Name, Network: e.Mention.Network, Brand: a.Brand, At: env.At, Event: o.id,
 				Mention: e.Mention.ID, Source: source(env, e), Config: plan.Doc.Hash}
 			if e.Mention.Author.ID != "" {
-				o.line.Author = p.hashed("author", e.Mention.Author.ID)[:12]
+				o.line.Author = p.authorHash(e.Mention.Author.ID)
 			}
 			out = append(out, o)
 		}
@@ -184,6 +184,9 @@ func (p *Pipeline) reject(i int, env Envelope, whole *body, k int, e flow.Event,
 	o := &one{message: i, env: env, event: e, settled: true, body: whole, place: ledger.At(account, env.At, env.Receipt, k)}
 	o.account.Name = account
 	o.line = ledger.Line{Account: account, At: env.At, Outcome: ledger.Rejected, Reason: reason, Mention: e.Mention.ID, Network: e.Mention.Network}
+	if e.Mention.Author.ID != "" {
+		o.line.Author = p.authorHash(e.Mention.Author.ID)
+	}
 	return o
 }
 

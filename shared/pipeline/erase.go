@@ -1,15 +1,21 @@
 package pipeline
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
+	"slices"
+	"strings"
 	"time"
 
 	"rapport/shared/archive"
+	"rapport/shared/config"
 	"rapport/shared/crm"
 	"rapport/shared/decide"
 	"rapport/shared/fault"
 	"rapport/shared/flow"
 	"rapport/shared/ledger"
+	"rapport/shared/rest"
 	"rapport/shared/store"
 )
 
@@ -18,149 +24,326 @@ type Erased struct {
 	Mentions      int `json:"mentions"`
 	Conversations int `json:"conversations"`
 	Records       int `json:"records"`
-	Archive       int `json:"archive"`
+	Archive       int `json:"archive"` // batches looked through
 }
 
-// Erase removes the traces of an author between two times: content in the store and archive, what we wrote into CRMs.
-// A tombstone stays, so that no look-back or replay brings it back. Twice is fine.
+// Erase removes the traces of an author, or of all authors of a person, between two times: content in the store and
+// archive, what we wrote into CRMs. A tombstone stays, so that no look-back or replay brings it back. Twice is fine, and
+// needed once: what was on its way into a CRM while it ran is found the second time (a job does that).
 func (p *Pipeline) Erase(ctx context.Context, e flow.Erasure, from, to time.Time) (Erased, error) {
 	var done Erased
 	plan, err := p.Plans.Plan(ctx, "")
 	if err != nil {
 		return done, err
 	}
-	if err := p.entomb(ctx, e.Author); err != nil {
+	authors, err := p.subjects(ctx, e)
+	if err != nil {
 		return done, err
 	}
-	short := p.hashed("author", e.Author)[:12]
-	mentions, archives := map[string]bool{}, map[string]bool{}
-	for _, a := range plan.Doc.Networks {
-		err := p.Lines(ctx, a.Name, from, to, func(_ ledger.Place, l ledger.Line) error {
-			if l.Author == short {
-				mentions[l.Mention] = true
-				if l.Archive != "" {
-					archives[l.Archive] = true
-				}
-			}
-			return nil
-		})
+	for _, author := range authors {
+		err := p.entomb(ctx, author)
+		if err == nil {
+			err = p.erase(ctx, plan, author, from, to, &done)
+		}
+		if err == nil {
+			err = p.erasePerson(ctx, plan, author, &done)
+		}
 		if err != nil {
 			return done, err
 		}
-	}
-	for _, id := range sorted(mentions) {
-		n, c, err := p.eraseMention(ctx, plan, id)
-		if err != nil {
-			return done, err
-		}
-		done.Mentions++
-		done.Records += n
-		done.Conversations += c
-	}
-	for _, ref := range sorted(archives) {
-		err := p.Archive.Rewrite(ctx, ref, func(x archive.Entry) bool { return x.Author == e.Author || mentions[x.Mention] })
-		if err != nil {
-			return done, err
-		}
-		done.Archive++
 	}
 	return done, nil
 }
 
-// entomb leaves of an author only that nothing may be stored.
-func (p *Pipeline) entomb(ctx context.Context, author string) error {
-	if author == "" {
-		return fault.New(fault.Invalid, "an erasure needs an author id, such as mastodon:https://host/users/name")
+// subjects lists the authors an erasure is about.
+func (p *Pipeline) subjects(ctx context.Context, e flow.Erasure) ([]string, error) {
+	person := e.Person
+	if e.Author != "" {
+		return []string{e.Author}, nil
 	}
+	if person == "" && e.Email != "" {
+		row, err := p.keys.One(ctx, p.hashed("email", strings.ToLower(strings.TrimSpace(e.Email))), "-")
+		if err != nil {
+			return nil, err
+		}
+		person = row.Value.Person
+	}
+	if person != "" {
+		row, err := p.people.One(ctx, person, "-")
+		if err != nil || row.Version > 0 {
+			return row.Value.Person.Authors, err
+		}
+	}
+	return nil, fault.New(fault.Invalid, "an erasure needs somebody who is known: an author id such as mastodon:https://host/users/name, a person, or an e-mail address")
+}
+
+// entomb leaves of an author only that nothing may be stored, and whom it was linked to until that is undone.
+func (p *Pipeline) entomb(ctx context.Context, author string) error {
 	_, err := p.authors.Update(ctx, author, "-", func(r *store.Row[AuthorRow]) (bool, error) {
 		was := r.Value.Objected
-		r.Value = AuthorRow{Objected: true}
+		r.Value = AuthorRow{Objected: true, Person: r.Value.Person}
 		return !was || r.Version == 0, nil
 	})
 	return err
 }
 
-// eraseMention blanks a mention, its turn, and what the CRMs hold of both.
-func (p *Pipeline) eraseMention(ctx context.Context, plan *Plan, id string) (records, conversations int, err error) {
+// traces is what the ledger knows of an author in a stretch of time.
+type traces struct {
+	mentions map[string]map[string][]string // mention → CRM account → records, as object#id
+	receipts map[string]bool
+}
+
+// erase removes what an author said in a stretch of time.
+func (p *Pipeline) erase(ctx context.Context, plan *Plan, author string, from, to time.Time, done *Erased) error {
+	found, err := p.trace(ctx, plan, author, from, to)
+	if err != nil {
+		return err
+	}
+	for _, id := range sorted(found.mentions) {
+		if err := p.eraseMention(ctx, plan, id, found.mentions[id], done); err != nil {
+			return err
+		}
+		done.Mentions++
+	}
+	return p.unarchive(ctx, plan, author, found, from, to, done)
+}
+
+// places lists the names under which lines and archived bodies are kept.
+func places(doc *config.Document) []string {
+	var names []string
+	for _, a := range doc.Networks {
+		names = append(names, a.Name)
+	}
+	for _, h := range doc.Hooks {
+		names = append(names, h.Name)
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// trace finds what an author left.
+func (p *Pipeline) trace(ctx context.Context, plan *Plan, author string, from, to time.Time) (traces, error) {
+	found := traces{map[string]map[string][]string{}, map[string]bool{}}
+	short := p.authorHash(author)
+	for _, name := range places(plan.Doc) {
+		err := p.Lines(ctx, name, from, to, func(at ledger.Place, l ledger.Line) error {
+			if l.Author != short {
+				return nil
+			}
+			receipt, _, _ := strings.Cut(at.Sort, "/")
+			found.receipts[receipt] = true
+			if l.Mention == "" {
+				return nil
+			}
+			if found.mentions[l.Mention] == nil {
+				found.mentions[l.Mention] = map[string][]string{}
+			}
+			for _, d := range l.Deliveries {
+				found.mentions[l.Mention][d.Account] = append(found.mentions[l.Mention][d.Account], strings.Fields(d.Record)...)
+			}
+			return nil
+		})
+		if err != nil {
+			return found, err
+		}
+	}
+	return found, nil
+}
+
+// authorHash is how lines name an author.
+func (p *Pipeline) authorHash(author string) string { return p.hashed("author", author)[:12] }
+
+// unarchive removes receipts and bodies that hold something of an author: its own, bodies with several events, and what the
+// brand's answers to it saw of the conversation.
+func (p *Pipeline) unarchive(ctx context.Context, plan *Plan, author string, found traces, from, to time.Time, done *Erased) error {
+	quoted, _ := json.Marshal(author) // a text: cannot fail
+	native := []byte(flow.Native(author))
+	drop := func(x archive.Entry) bool {
+		body := len(x.Inputs) == 0 && (found.receipts[x.Line] || len(native) > 0 && bytes.Contains(x.Raw, native))
+		return x.Author == author || found.mentions[x.Mention] != nil || body || bytes.Contains(x.Inputs, quoted) || bytes.Contains(x.Decision, quoted)
+	}
+	for _, name := range places(plan.Doc) {
+		for ref, err := range p.Archive.List(ctx, name, from, to) {
+			if err == nil {
+				err = p.Archive.Rewrite(ctx, ref, drop)
+			}
+			if err != nil {
+				return err
+			}
+			done.Archive++
+		}
+	}
+	return nil
+}
+
+// eraseMention blanks a mention and its conversation: first here, so that nothing writes them again, then in the CRMs.
+func (p *Pipeline) eraseMention(ctx context.Context, plan *Plan, id string, records map[string][]string, done *Erased) error {
 	row, err := p.mentions.One(ctx, id, "-")
 	if err != nil || row.Version == 0 {
-		return 0, 0, err
+		return err
 	}
 	m := row.Value.Mention
 	conv := ""
 	if c := row.Value.Decision.Conversation; c != nil {
 		conv = c.ID
 	}
-	for _, a := range plan.Doc.CRMs {
-		n, err := p.eraseFrom(ctx, plan, a.Name, row.Value, conv)
-		if err != nil {
-			return records, conversations, err
-		}
-		records += n
-	}
-	if conv != "" {
-		_, sort, err := p.conversation(ctx, conv)
-		if err != nil {
-			return records, conversations, err
-		}
-		_, err = p.conversations.Update(ctx, flow.Place(conv), sort, func(r *store.Row[ConversationRow]) (bool, error) {
-			if r.Version == 0 {
-				return false, nil
-			}
-			c := &r.Value.Conversation
-			c.Author, c.Turns, c.Subject = flow.Author{ID: c.Author.ID}, nil, ""
-			c.Revision++
-			conversations++
-			return true, nil
-		})
-		if err != nil {
-			return records, conversations, err
-		}
-	}
+	env := decide.EnvOf(m, row.Value.Decision, &flow.Conversation{ID: conv}, nil, plan.Doc.Brand(m.Brand), row.Value.Source)
 	_, err = p.mentions.Update(ctx, id, "-", func(r *store.Row[MentionRow]) (bool, error) {
 		v := &r.Value
-		v.Mention = flow.Mention{ID: id, Network: m.Network, Account: m.Account, Brand: m.Brand, Deleted: true}
-		v.Decision.Found, v.Decision.Safe, v.Decision.Words, v.Decision.Receipts = nil, "", nil, nil
-		v.Decision.Score = flow.Score{}
+		if v.Erased {
+			return false, nil
+		}
+		v.Mention = flow.Mention{ID: id, Network: m.Network, Account: m.Account, Brand: m.Brand, Direction: m.Direction, Deleted: true}
+		v.Decision = decide.Decision{Outcome: v.Decision.Outcome, Conversation: v.Decision.Conversation}
+		v.Erased = true
 		return true, nil
 	})
 	p.recent.forget(id)
-	return records, conversations, err
-}
-
-// eraseFrom blanks what one CRM account holds of a mention and its conversation.
-func (p *Pipeline) eraseFrom(ctx context.Context, plan *Plan, account string, row MentionRow, conv string) (int, error) {
-	m := row.Mention
-	env := decide.EnvOf(m, row.Decision, &flow.Conversation{ID: conv}, nil, plan.Doc.Brand(m.Brand), row.Source)
-	conf, ok := plan.Doc.CRM(account)
-	adapter := p.CRMs[conf.Kind]
-	if !ok || adapter == nil {
-		return 0, nil
+	if err == nil && conv != "" && m.Direction != flow.Out {
+		err = p.eraseConversation(ctx, conv, done)
 	}
-	var s crm.Subject
-	for _, k := range [][2]string{{flow.KindMention, m.ID}, {flow.KindConversation, conv}} {
-		if k[1] == "" {
-			continue
-		}
-		for _, t := range plan.Mapping.For(account, k[0], m.Brand) {
-			if !conf.Writes(t.Object(), m.Brand) {
-				continue
-			}
-			r := crm.Record{Object: t.Object(), KeyField: t.KeyField(), Key: t.Key(env), Fields: map[string]any{}}
-			for _, mark := range t.Marks() {
-				if mark.Field != r.KeyField {
-					r.Fields[mark.Field] = nil
+	if err != nil {
+		return err
+	}
+	for _, a := range plan.Doc.CRMs {
+		var list []crm.Record
+		for _, r := range p.erasable(plan, a, flow.KindMention, m.Brand, env) {
+			for _, known := range records[a.Name] {
+				if object, id, ok := strings.Cut(known, "#"); ok && object == r.Object {
+					r.ID = id
 				}
 			}
-			s.Records = append(s.Records, r)
+			list = append(list, r)
+		}
+		if conv != "" && m.Direction != flow.Out {
+			list = append(list, p.erasable(plan, a, flow.KindConversation, m.Brand, env)...)
+		}
+		if err := p.eraseFrom(ctx, a, list, done); err != nil {
+			return err
 		}
 	}
-	if len(s.Records) == 0 {
-		return 0, nil
-	}
-	a, err := p.connect(ctx, conf)
+	return nil
+}
+
+// eraseConversation leaves of an exchange that there was one, and of its answers that they were given.
+func (p *Pipeline) eraseConversation(ctx context.Context, id string, done *Erased) error {
+	row, err := p.updateConversation(ctx, id, func(r *store.Row[ConversationRow]) bool {
+		if r.Value.Erased {
+			return false
+		}
+		c := r.Value.Conversation
+		r.Value.Conversation = flow.Conversation{ID: c.ID, Account: c.Account, Brand: c.Brand, Network: c.Network, Root: c.Root, Private: c.Private,
+			Author: flow.Author{ID: c.Author.ID}, Status: flow.Closed, Number: c.Number, Previous: c.Previous, Opened: c.Opened, ClosedAt: p.now(),
+			Updated: p.now(), Source: c.Source, Revision: c.Revision + 1}
+		r.Value.Erased = true
+		done.Conversations++
+		return true
+	})
 	if err != nil {
-		return 0, err
+		return err
 	}
-	return len(s.Records), adapter.Erase(ctx, a, s)
+	for _, reply := range row.Value.Replies {
+		_, err := p.replies.Update(ctx, reply, "-", func(r *store.Row[ReplyRow]) (bool, error) {
+			a := &r.Value.Reply
+			if r.Version == 0 || a.Author.ID == "" {
+				return false, nil
+			}
+			a.Author, a.Text, a.Permalink = flow.Author{}, "", ""
+			if a.State == flow.Approved {
+				a.State, a.Reason = flow.Failed, "the author's traces were erased"
+			}
+			return true, nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// erasePerson takes an author away from the person it was linked to. A person that we made of the author alone goes from
+// the CRMs as well; of another, whose record is the customer's own, our fields are written anew.
+func (p *Pipeline) erasePerson(ctx context.Context, plan *Plan, author string, done *Erased) error {
+	row, err := p.authors.One(ctx, author, "-")
+	id := row.Value.Person
+	if err != nil || id == "" {
+		return err
+	}
+	ours := id == p.personOf(author)
+	who, err := p.people.Update(ctx, id, "-", func(r *store.Row[PersonRow]) (bool, error) {
+		v := &r.Value.Person
+		if r.Version == 0 || !slices.Contains(v.Authors, author) && (!ours || v.Name == "" && v.Accepted == nil) {
+			return false, nil
+		}
+		v.Authors = slices.DeleteFunc(v.Authors, func(a string) bool { return a == author })
+		v.Links = slices.DeleteFunc(v.Links, func(l flow.Link) bool { return l.To == author })
+		v.Score = flow.Score{}
+		if ours {
+			v.Name, v.Accepted = "", nil
+		}
+		v.Updated = p.now()
+		v.Revision++
+		return true, nil
+	})
+	if err != nil || who.Version == 0 {
+		return err
+	}
+	if !ours {
+		return p.tellPerson(ctx, plan, id)
+	}
+	for _, a := range plan.Doc.CRMs {
+		for _, brand := range plan.Doc.Brands {
+			env := decide.EnvOf(flow.Mention{}, decide.Decision{}, nil, &who.Value.Person, brand, "")
+			if err := p.eraseFrom(ctx, a, p.erasable(plan, a, flow.KindPerson, brand.Name, env), done); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// erasable lists the records of one kind that we may have written into an account, with our fields.
+func (p *Pipeline) erasable(plan *Plan, conf config.Account, kind, brand string, env *decide.Env) []crm.Record {
+	var list []crm.Record
+	for _, t := range plan.Mapping.For(conf.Name, kind, brand) {
+		if !conf.Writes(t.Object(), brand) {
+			continue
+		}
+		r := crm.Record{Object: t.Object(), KeyField: t.KeyField(), Key: t.Key(env), Fields: map[string]any{}}
+		for _, mark := range t.Marks() {
+			if mark.Field != r.KeyField {
+				r.Fields[mark.Field] = nil
+			}
+		}
+		list = append(list, r)
+	}
+	return list
+}
+
+// eraseFrom blanks records in one CRM account.
+func (p *Pipeline) eraseFrom(ctx context.Context, conf config.Account, list []crm.Record, done *Erased) error {
+	adapter := p.CRMs[conf.Kind]
+	if len(list) == 0 || adapter == nil {
+		return nil
+	}
+	keys := make([]store.Key, len(list))
+	for i, r := range list {
+		keys[i] = p.records.Key(conf.Name, r.Object+"#"+r.Key)
+	}
+	rows, err := p.records.Get(ctx, keys...)
+	if err != nil {
+		return err
+	}
+	for i, row := range rows {
+		if list[i].ID == "" {
+			list[i].ID = row.Value.ID
+		}
+	}
+	err = p.vendor(ctx, conf, adapter.Info().Buckets, true, func(a rest.Account) error {
+		return adapter.Erase(ctx, a, crm.Subject{Records: list})
+	})
+	if err == nil {
+		done.Records += len(list)
+	}
+	return err
 }

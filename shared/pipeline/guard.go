@@ -4,7 +4,9 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"time"
 
+	"rapport/shared/config"
 	"rapport/shared/crm"
 	"rapport/shared/fault"
 	"rapport/shared/flow"
@@ -120,9 +122,11 @@ func (b *delivering) parkFields() {
 }
 
 // readable tells whether the account's rows can be read. No credentials are needed to know that.
-func (b *delivering) readable() bool {
-	r, ok := b.adapter.(crm.Readable)
-	return !ok || r.Readable(crm.Account{Name: b.conf.Name, Kind: b.conf.Kind, ID: b.conf.ID, Origin: b.conf.Origin, Settings: b.conf.Settings, Now: b.p.now()})
+func (b *delivering) readable() bool { return readable(b.adapter, b.conf, b.p.now()) }
+
+func readable(adapter crm.CRM, conf config.Account, now time.Time) bool {
+	r, ok := adapter.(crm.Readable)
+	return !ok || r.Readable(crm.Account{Name: conf.Name, Kind: conf.Kind, ID: conf.ID, Origin: conf.Origin, Settings: conf.Settings, Now: now})
 }
 
 // spare reads shared records before they are written again and leaves out what a human changed since.

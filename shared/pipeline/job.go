@@ -9,6 +9,7 @@ import (
 	"rapport/shared/flow"
 	"rapport/shared/network"
 	"rapport/shared/queue"
+	"rapport/shared/rest"
 	"rapport/shared/store"
 	"rapport/shared/topology"
 )
@@ -29,6 +30,9 @@ type JobRow struct {
 	Problem string       `json:"problem,omitempty"`
 	Started time.Time    `json:"started"`
 	Updated time.Time    `json:"updated"`
+	Fails   int          `json:"fails,omitempty"`   // in a row
+	Pass    int          `json:"pass,omitempty"`    // an erasure goes through everything twice
+	Authors []string     `json:"authors,omitempty"` // whom an erasure is about
 	Result  *Erased      `json:"result,omitempty"`
 }
 
@@ -42,12 +46,12 @@ func (p *Pipeline) Start(ctx context.Context, j JobRow) (string, error) {
 	if res := p.jobs.Put(ctx, &row)[0]; res.Err != nil && !conflicted(res) {
 		return j.ID, res.Err
 	}
-	return j.ID, p.wake(ctx, j.ID)
+	return j.ID, p.wake(ctx, j.ID, 0)
 }
 
-func (p *Pipeline) wake(ctx context.Context, id string) error {
+func (p *Pipeline) wake(ctx context.Context, id string, delay time.Duration) error {
 	body, _ := json.Marshal(id) // a text: cannot fail
-	return p.Queue.Send(ctx, queue.Message{Lane: topology.Jobs, Group: id, Body: body})[0]
+	return p.Queue.Send(ctx, queue.Message{Lane: topology.Jobs, Group: id, Body: body, Delay: min(delay, 15*time.Minute)})[0]
 }
 
 // Job gives the state of a job.
@@ -87,8 +91,11 @@ func (p *Pipeline) Jobs(ctx context.Context, batch []queue.Message) []error {
 
 func (p *Pipeline) work(ctx context.Context, id string) error {
 	release, ok, err := p.Leases.Acquire(ctx, "job#"+id, 5*time.Minute)
-	if err != nil || !ok {
+	if err != nil {
 		return err
+	}
+	if !ok { // of two messages one works; who holds the lease may also have died
+		return p.wake(ctx, id, time.Minute)
 	}
 	defer release()
 	row, err := p.jobs.One(ctx, id, "-")
@@ -96,35 +103,96 @@ func (p *Pipeline) work(ctx context.Context, id string) error {
 		return err
 	}
 	row.Part, row.Sort = id, "-"
-	more := false
-	switch j := &row.Value; j.Kind {
+	j := &row.Value
+	more, wait := false, time.Duration(0)
+	switch j.Kind {
 	case "backfill":
 		more, err = p.backfill(ctx, j)
 	case "erase":
-		var done Erased
-		done, err = p.Erase(ctx, j.Erasure, j.From, j.To)
-		j.Result, j.Done = &done, done.Mentions
+		more, wait, err = p.erasePage(ctx, j)
 	default:
 		err = fault.New(fault.Invalid, "nobody knows how to do a job of kind %q", j.Kind)
 	}
-	if err != nil && !fault.Is(err, fault.Invalid) && !fault.Is(err, fault.NotFound) {
-		return err // the page is done again
-	}
-	j := &row.Value
 	j.Updated = p.now()
 	switch {
-	case err != nil:
-		j.State, j.Problem = "failed", err.Error()
-	case !more:
-		j.State = "done"
+	case fault.Is(err, fault.Invalid), fault.Is(err, fault.NotFound):
+		j.State, j.Problem, more = "failed", brief(err.Error()), false
+	case err != nil: // the page is done again, for as long as it takes
+		j.Problem, more, wait = brief(err.Error()), true, max(backoff(j.Fails), fault.After(err))
+		j.Fails++
+	default:
+		j.Problem, j.Fails = "", 0
+		if !more {
+			j.State = "done"
+		}
 	}
-	if res := p.jobs.Put(ctx, &row)[0]; res.Err != nil && !conflicted(res) {
+	if res := p.jobs.Put(ctx, &row)[0]; res.Err != nil && !conflicted(res) { // it was cancelled meanwhile
 		return res.Err
 	}
-	if more && err == nil {
-		return p.wake(ctx, id)
+	if !more {
+		return nil
 	}
-	return nil
+	return p.wake(ctx, id, wait)
+}
+
+// eraseSpan is how much of the ledger one page of an erasure goes through.
+const eraseSpan = 7 * 24 * time.Hour
+
+// erasePage does one page of an erasure. What was on its way into a CRM meanwhile is found in the second pass, which begins
+// when nobody can be at it any more.
+func (p *Pipeline) erasePage(ctx context.Context, j *JobRow) (more bool, wait time.Duration, err error) {
+	plan, err := p.Plans.Plan(ctx, "")
+	if err != nil {
+		return true, 0, err
+	}
+	if j.Authors == nil {
+		if j.Authors, err = p.subjects(ctx, j.Erasure); err != nil {
+			return true, 0, err
+		}
+	}
+	if j.Result == nil {
+		j.Result = &Erased{}
+	}
+	if j.To.IsZero() {
+		j.To = p.now().Add(time.Minute)
+	}
+	if j.From.IsZero() {
+		j.From = j.To.AddDate(-2, 0, 0)
+	}
+	from := j.From
+	if j.Cursor != "" {
+		if from, err = time.Parse(time.RFC3339Nano, j.Cursor); err != nil {
+			return false, 0, fault.New(fault.Invalid, "the job's cursor is damaged: %w", err)
+		}
+	}
+	to := from.Add(eraseSpan)
+	if to.After(j.To) {
+		to = j.To
+	}
+	page := *j.Result
+	for _, author := range j.Authors {
+		if err := p.entomb(ctx, author); err != nil {
+			return true, 0, err
+		}
+		if err := p.erase(ctx, plan, author, from, to, &page); err != nil {
+			return true, 0, err
+		}
+		if to.Equal(j.To) {
+			if err := p.erasePerson(ctx, plan, author, &page); err != nil {
+				return true, 0, err
+			}
+		}
+	}
+	if j.Pages++; j.Pass == 0 {
+		j.Result, j.Done = &page, page.Mentions
+	}
+	if to.Before(j.To) {
+		j.Cursor = to.Format(time.RFC3339Nano)
+		return true, 0, nil
+	}
+	j.Cursor = ""
+	j.Pass++
+	return j.Pass < 2, leaseFor + p.Ports.Fence, nil
 }
 
 // backfill reads one page of the past into the bulk lane, marked as history.
@@ -138,15 +206,15 @@ func (p *Pipeline) backfill(ctx context.Context, j *JobRow) (more bool, err erro
 	if !ok || !can {
 		return false, fault.New(fault.Invalid, "account %q cannot be read backwards", j.Account)
 	}
-	a, err := p.connect(ctx, conf)
-	if err != nil {
-		return false, err
-	}
-	info := p.infos[conf.Kind]
-	if err := p.draw(ctx, a, info.Buckets, conf, false); err != nil {
-		return false, err
-	}
-	page, err := ranger.Range(ctx, a, j.From, j.To, j.Cursor)
+	var page network.Page
+	buckets := p.infos[conf.Kind].Buckets
+	err = p.vendor(ctx, conf, buckets, false, func(a rest.Account) (err error) {
+		if err = p.afford(ctx, plan, conf, buckets); err == nil {
+			a.History = true
+			page, err = ranger.Range(ctx, a, j.From, j.To, j.Cursor)
+		}
+		return err
+	})
 	if err != nil {
 		return false, err
 	}

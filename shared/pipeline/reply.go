@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"rapport/shared/config"
@@ -12,6 +14,7 @@ import (
 	"rapport/shared/flow"
 	"rapport/shared/network"
 	"rapport/shared/queue"
+	"rapport/shared/rest"
 	"rapport/shared/store"
 	"rapport/shared/topology"
 )
@@ -19,10 +22,24 @@ import (
 // ReplyRow is an answer on its way. Kept under its id.
 type ReplyRow struct {
 	Reply flow.Reply `json:"reply"`
+	At    time.Time  `json:"at"`              // of the change that approved it, on the CRM's clock
+	Tries int        `json:"tries,omitempty"` // how often it went back to its queue
+	Ended time.Time  `json:"ended,omitzero"`
 }
 
-// ask takes in an answer that somebody approved in the place made for it.
-func (p *Pipeline) ask(ctx context.Context, plan *Plan, conf config.Account, c flow.Conversation, text string, private bool, change flow.Change) error {
+// How long an answer is tried, and how many answers a conversation remembers.
+const (
+	replyFor   = 24 * time.Hour
+	maxReplies = 20
+)
+
+func ended(state string) bool {
+	return state == flow.Sent || state == flow.Failed || state == flow.Parked
+}
+
+// ask takes in an answer that somebody approved in the place made for it. The same text in the same conversation is the same
+// answer: once sent it is never sent again; one that failed is, when it is approved anew.
+func (p *Pipeline) ask(ctx context.Context, conf config.Account, c flow.Conversation, text string, private bool, change flow.Change) error {
 	r := flow.Reply{ID: p.hashed("reply", c.ID, text, fmt.Sprint(private)), Account: c.Account, Conversation: c.ID, Author: c.Author,
 		Text: text, Private: private || c.Private, State: flow.Approved, Sender: change.By, CRM: conf.Name, Record: change.Record,
 		Asked: p.now(), Until: c.ReplyUntil}
@@ -31,12 +48,34 @@ func (p *Pipeline) ask(ctx context.Context, plan *Plan, conf config.Account, c f
 			r.Mention = t.Mention
 		}
 	}
-	row := store.Row[ReplyRow]{Part: r.ID, Sort: "-", Value: ReplyRow{r}}
-	if res := p.replies.Put(ctx, &row)[0]; res.Err != nil && !conflicted(res) {
-		return res.Err
+	_, err := p.updateConversation(ctx, c.ID, func(row *store.Row[ConversationRow]) bool {
+		if slices.Contains(row.Value.Replies, r.ID) {
+			return false
+		}
+		row.Value.Replies = last(append(row.Value.Replies, r.ID), maxReplies)
+		return true
+	})
+	if err != nil {
+		return err
 	}
+	_, err = p.replies.Update(ctx, r.ID, "-", func(row *store.Row[ReplyRow]) (bool, error) {
+		v := &row.Value
+		again := (v.Reply.State == flow.Failed || v.Reply.State == flow.Parked) && change.At.After(v.At)
+		if row.Version > 0 && !again {
+			return false, nil
+		}
+		*v = ReplyRow{Reply: r, At: change.At}
+		return true, nil
+	})
+	if err != nil {
+		return err
+	}
+	return p.wakeReply(ctx, r, 0)
+}
+
+func (p *Pipeline) wakeReply(ctx context.Context, r flow.Reply, delay time.Duration) error {
 	body, _ := json.Marshal(r.ID) // a text: cannot fail
-	return p.Queue.Send(ctx, queue.Message{Lane: topology.Replies, Group: c.Account, Body: body})[0]
+	return p.Queue.Send(ctx, queue.Message{Lane: topology.Replies, Group: r.Account, Body: body, Delay: min(delay, 15*time.Minute)})[0]
 }
 
 // Reply sends approved answers, each once. Just before sending an answer is refused, with the reason, where it no longer
@@ -55,64 +94,125 @@ func (p *Pipeline) Reply(ctx context.Context, batch []queue.Message) []error {
 }
 
 func (p *Pipeline) reply(ctx context.Context, id string) error {
-	release, ok, err := p.Leases.Acquire(ctx, "reply#"+id, 2*time.Minute)
-	if err != nil {
-		return err
-	}
-	if !ok {
-		return fault.Wait(fault.Transient, 5*time.Second, "the answer is being sent by somebody else")
-	}
-	defer release()
 	row, err := p.replies.One(ctx, id, "-")
 	if err != nil || row.Version == 0 {
 		return err
 	}
+	// Answers of one conversation go one after the other: the second finds that there is one already.
+	release, ok, err := p.Leases.Acquire(ctx, "reply#"+row.Value.Reply.Conversation, 2*time.Minute)
+	if err != nil {
+		return err
+	}
+	if !ok {
+		return p.wakeReply(ctx, row.Value.Reply, 5*time.Second)
+	}
+	defer release()
+	if row, err = p.replies.One(ctx, id, "-"); err != nil || row.Version == 0 {
+		return err
+	}
 	row.Part, row.Sort = id, "-"
-	r := &row.Value.Reply
-	if r.State == flow.Sent || r.State == flow.Failed || r.State == flow.Parked {
-		return p.tell(ctx, *r) // an earlier attempt may not have told the CRM
+	if ended(row.Value.Reply.State) {
+		return p.tell(ctx, row.Value) // an earlier attempt may not have told the CRM
 	}
 	plan, err := p.Plans.Plan(ctx, "")
 	if err != nil {
 		return err
 	}
-	conf, _ := plan.Doc.Network(r.Account)
+	conf, _ := plan.Doc.Network(row.Value.Reply.Account)
 	replier, can := p.Networks[conf.Kind].(network.Replier)
-	again := r.State == flow.Sending
-	if reason, err := p.refusal(ctx, conf, can, *r, again); err != nil {
+	unsure := row.Value.Reply.State == flow.Sending
+	if unsure && can && !replier.Idempotent() {
+		done, err := p.look(ctx, conf, &row)
+		if done || err != nil {
+			return p.orLater(ctx, &row, err)
+		}
+		unsure = false
+	}
+	reason, err := p.refusal(ctx, conf, can, row.Value.Reply, unsure)
+	switch {
+	case err != nil:
 		return err
-	} else if reason != "" {
+	case reason != "" && unsure:
+		return p.endReply(ctx, &row, flow.Parked, "nobody knows whether it was sent, and it is not sent again: "+reason)
+	case reason != "":
 		return p.endReply(ctx, &row, flow.Failed, reason)
 	}
-	a, err := p.connect(ctx, conf)
-	if err != nil {
-		return err
-	}
-	if again && !replier.Idempotent() {
-		if done, err := p.look(ctx, a, &row); done || err != nil {
-			return err
-		}
-	}
-	r.State = flow.Sending
-	if res := p.replies.Put(ctx, &row)[0]; res.Err != nil {
-		return res.Err
-	}
-	posted, err := replier.Reply(ctx, a, *r, "rapport-"+r.ID)
-	return p.replied(ctx, a, &row, replier, posted, err)
+	return p.post(ctx, conf, &row, replier)
 }
 
-// refusal tells why an answer is not sent, "" if it may be.
-func (p *Pipeline) refusal(ctx context.Context, conf config.Account, can bool, r flow.Reply, again bool) (string, error) {
+// post sends an answer, and takes in what became of it.
+func (p *Pipeline) post(ctx context.Context, conf config.Account, row *store.Row[ReplyRow], replier network.Replier) error {
+	r := &row.Value.Reply
+	r.State = flow.Sending
+	if res := p.replies.Put(ctx, row)[0]; res.Err != nil {
+		return res.Err
+	}
+	var posted network.Posted
+	err := p.vendor(ctx, conf, p.infos[conf.Kind].Buckets, true, func(a rest.Account) (err error) {
+		posted, err = replier.Reply(ctx, a, *r, "rapport-"+r.ID)
+		return err
+	})
+	switch {
+	case err == nil:
+		r.Native, r.Permalink = posted.Native, posted.Permalink
+		return p.endReply(ctx, row, flow.Sent, "")
+	case fault.Is(err, fault.Invalid), fault.Is(err, fault.Gone), fault.Is(err, fault.NotFound), fault.Is(err, fault.Conflict):
+		return p.endReply(ctx, row, flow.Failed, brief(err.Error()))
+	case fault.Is(err, fault.Unauthorized):
+		return p.endReply(ctx, row, flow.Failed, "the network refuses our credentials: connect account "+conf.Name+" again")
+	case closes(err): // nothing was sent
+		r.State = flow.Approved
+	case !replier.Idempotent():
+		done, lerr := p.look(ctx, conf, row)
+		if done {
+			return lerr
+		}
+		if lerr == nil { // certainly not there
+			r.State = flow.Approved
+		}
+	}
+	return p.orLater(ctx, row, err)
+}
+
+// orLater lets an answer try again, for a day at most.
+func (p *Pipeline) orLater(ctx context.Context, row *store.Row[ReplyRow], cause error) error {
+	r := &row.Value.Reply
+	if cause == nil || ended(r.State) {
+		return cause
+	}
+	if p.now().Sub(r.Asked) > replyFor {
+		if r.State == flow.Sending {
+			return p.endReply(ctx, row, flow.Parked, "nobody knows whether it was sent: "+brief(cause.Error()))
+		}
+		return p.endReply(ctx, row, flow.Failed, "it could not be sent for a day: "+brief(cause.Error()))
+	}
+	wait := max(backoff(row.Value.Tries), fault.After(cause))
+	r.Reason = brief(cause.Error())
+	row.Value.Tries++
+	if res := p.replies.Put(ctx, row)[0]; res.Err != nil {
+		return res.Err
+	}
+	return p.wakeReply(ctx, *r, wait)
+}
+
+// refusal tells why an answer is not sent, "" if it may be. unsure = an earlier try may have sent it.
+func (p *Pipeline) refusal(ctx context.Context, conf config.Account, can bool, r flow.Reply, unsure bool) (string, error) {
 	info := p.infos[conf.Kind]
 	conv, _, err := p.conversation(ctx, r.Conversation)
 	if err != nil {
 		return "", err
+	}
+	if r.Mention == "" || strings.TrimSpace(r.Text) == "" {
+		return "nothing is left that it could answer", nil
 	}
 	mention, err := p.mentions.One(ctx, r.Mention, "-")
 	if err != nil {
 		return "", err
 	}
 	c := conv.Value.Conversation
+	if c.ReplyUntil.After(r.Until) { // the author wrote again
+		r.Until = c.ReplyUntil
+	}
 	switch {
 	case conf.Name == "":
 		return "the account is not configured any more", nil
@@ -120,11 +220,15 @@ func (p *Pipeline) refusal(ctx context.Context, conf config.Account, can bool, r
 		return "this network takes no answers", nil
 	case conf.Replies == "" || conf.Replies == "off":
 		return "answers are switched off for account " + conf.Name, nil
+	case conv.Value.Erased || mention.Value.Erased:
+		return "the author's traces were erased", nil
+	case mention.Version == 0:
+		return "what it answers is not known", nil
 	case mention.Value.Mention.Deleted:
 		return "the author deleted what it answers", nil
 	case !r.Until.IsZero() && p.now().After(r.Until):
 		return "the network closed the answer window at " + expression.ISO(r.Until), nil
-	case !again && !c.AnsweredAt.IsZero() && c.AnsweredAt.After(r.Asked):
+	case !unsure && !c.AnsweredAt.IsZero() && c.AnsweredAt.After(r.Asked):
 		return "answered meanwhile", nil
 	case info.MaxText > 0 && network.Length(r.Text, info.Unit) > info.MaxText:
 		return fmt.Sprintf("too long: %d of %d %s", network.Length(r.Text, info.Unit), info.MaxText, info.Unit), nil
@@ -132,13 +236,18 @@ func (p *Pipeline) refusal(ctx context.Context, conf config.Account, can bool, r
 	return "", nil
 }
 
-// look asks the network whether an answer of unknown outcome is there.
-func (p *Pipeline) look(ctx context.Context, a network.Account, row *store.Row[ReplyRow]) (done bool, err error) {
-	finder, ok := p.Networks[a.Kind].(network.ReplyFinder)
+// look asks the network whether an answer of unknown outcome is there. done = its end is known; else it certainly is not
+// there, where err is nil.
+func (p *Pipeline) look(ctx context.Context, conf config.Account, row *store.Row[ReplyRow]) (done bool, err error) {
+	finder, ok := p.Networks[conf.Kind].(network.ReplyFinder)
 	if !ok {
 		return true, p.endReply(ctx, row, flow.Parked, "nobody knows whether it was sent: look at the network and decide")
 	}
-	posted, err := finder.FindReply(ctx, a, row.Value.Reply)
+	var posted network.Posted
+	err = p.vendor(ctx, conf, p.infos[conf.Kind].Buckets, true, func(a rest.Account) (err error) {
+		posted, err = finder.FindReply(ctx, a, row.Value.Reply)
+		return err
+	})
 	switch {
 	case fault.Is(err, fault.NotFound):
 		return false, nil
@@ -149,63 +258,40 @@ func (p *Pipeline) look(ctx context.Context, a network.Account, row *store.Row[R
 	return true, p.endReply(ctx, row, flow.Sent, "")
 }
 
-// replied takes in what became of a send.
-func (p *Pipeline) replied(ctx context.Context, a network.Account, row *store.Row[ReplyRow], replier network.Replier, posted network.Posted, err error) error {
-	r := &row.Value.Reply
-	switch {
-	case err == nil:
-		r.Native, r.Permalink = posted.Native, posted.Permalink
-		return p.endReply(ctx, row, flow.Sent, "")
-	case fault.Is(err, fault.Invalid), fault.Is(err, fault.Gone), fault.Is(err, fault.NotFound), fault.Is(err, fault.Conflict):
-		return p.endReply(ctx, row, flow.Failed, err.Error())
-	case fault.Is(err, fault.Unauthorized):
-		return p.endReply(ctx, row, flow.Failed, "the network refuses our credentials: connect account "+a.Name+" again")
-	case fault.Is(err, fault.Ambiguous) && !replier.Idempotent():
-		if done, err := p.look(ctx, a, row); done || err != nil {
-			return err
-		}
-		return fault.Wait(fault.Transient, 5*time.Second, "the answer did not arrive")
-	}
-	return err // still "sending": the next attempt repeats it under its key, or looks first
-}
-
 // endReply writes down how an answer ended, and tells the CRM.
 func (p *Pipeline) endReply(ctx context.Context, row *store.Row[ReplyRow], state, reason string) error {
-	row.Value.Reply.State, row.Value.Reply.Reason = state, reason
+	row.Value.Reply.State, row.Value.Reply.Reason, row.Value.Ended = state, reason, p.now()
 	if res := p.replies.Put(ctx, row)[0]; res.Err != nil {
 		return res.Err
 	}
-	return p.tell(ctx, row.Value.Reply)
+	return p.tell(ctx, row.Value)
 }
 
-// tell shows the end of an answer in the conversation, and so in the CRM it came from.
-func (p *Pipeline) tell(ctx context.Context, r flow.Reply) error {
-	_, sort, err := p.conversation(ctx, r.Conversation)
+// tell shows the end of an answer in the conversation, and so in the CRMs.
+func (p *Pipeline) tell(ctx context.Context, v ReplyRow) error {
+	plan, err := p.Plans.Plan(ctx, "")
 	if err != nil {
 		return err
 	}
-	changed := false
-	_, err = p.conversations.Update(ctx, flow.Place(r.Conversation), sort, func(row *store.Row[ConversationRow]) (bool, error) {
+	r := v.Reply
+	row, err := p.updateConversation(ctx, r.Conversation, func(row *store.Row[ConversationRow]) bool {
 		c := &row.Value.Conversation
+		if row.Value.Erased || !v.Ended.After(c.ReplyAt) {
+			return false
+		}
 		note := r.Reason
 		if r.State == flow.Sent {
 			note = r.Permalink
 		}
-		changed = row.Version > 0 && (c.ReplyState != r.State || c.ReplyNote != note)
-		if !changed {
-			return false, nil
-		}
-		c.ReplyState, c.ReplyNote, c.Updated = r.State, note, p.now()
+		c.ReplyState, c.ReplyNote, c.ReplyAt, c.Updated = r.State, note, v.Ended, p.now()
 		if r.State == flow.Sent && (c.Status == flow.Open || c.Status == flow.Waiting) {
-			c.Status, c.AnsweredAt = flow.Answered, p.now()
+			c.Status, c.AnsweredAt = flow.Answered, v.Ended
 		}
 		c.Revision++
-		return true, nil
+		return true
 	})
-	if err != nil || r.CRM == "" {
+	if err != nil || row.Version == 0 || row.Value.Erased {
 		return err
 	}
-	t := Task{Lane: topology.DeliverUrgent}
-	t.Account, t.Conversation, t.Mention = r.CRM, r.Conversation, r.Mention
-	return p.Queue.Send(ctx, t.message())[0]
+	return p.tellAll(ctx, plan, row.Value.Conversation)
 }

@@ -83,13 +83,16 @@ func (p *Pipeline) tickPolls(ctx context.Context, plan *Plan) error {
 
 const minute = "200601021504"
 
+// skew is how far the clocks of workers may differ: a minute is looked at once nobody puts anything into it any more.
+const skew = 10 * time.Second
+
 // tickDue works through the minutes since the last tick, at most an hour of them at once.
 func (p *Pipeline) tickDue(ctx context.Context, plan *Plan) error {
 	cursor, err := p.accounts.One(ctx, "#tick", "-")
 	if err != nil {
 		return err
 	}
-	now := p.now().Truncate(time.Minute)
+	now := p.now().Add(-skew).Truncate(time.Minute)
 	from := cursor.Value.Last
 	if cursor.Version == 0 {
 		from = now.Add(-time.Minute)
@@ -114,8 +117,12 @@ func (p *Pipeline) dueMinute(ctx context.Context, plan *Plan, at time.Time) erro
 			return err
 		}
 		if row.Value.Kind == "sla" {
-			if err := p.overdue(ctx, row.Value.Subject); err != nil {
+			err := p.overdue(ctx, plan, row.Value.Subject)
+			if err != nil && !fault.Is(err, fault.Invalid) {
 				return err
+			}
+			if err != nil { // it will never pass, and must not stop the others
+				p.Ports.Log.Error("a reminder cannot be worked on", "conversation", row.Value.Subject, "error", err.Error())
 			}
 		}
 		p.Store.Delete(ctx, store.Item{Part: "due#" + at.Format(minute), Sort: row.Sort, Version: store.AnyVersion})
