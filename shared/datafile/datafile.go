@@ -44,7 +44,7 @@ const (
 // Options of Open. Zero values are good for the local home.
 type Options struct {
 	ReadOnly bool          // open beside the process that writes; Write is refused then
-	Cache    int           // KiB of page cache of the writer; 0 = 6144. Each reader has an eighth of it
+	Cache    int           // KiB of page cache of the writer; 0 = 8192. Each reader has an eighth of it
 	Readers  int           // most reads at once; 0 = 3
 	Log      int           // pages the log may grow to before it is copied into the file; 0 = 2000
 	Slice    time.Duration // how long one transaction takes on normal work; 0 = 3 ms
@@ -76,6 +76,7 @@ type File struct {
 	normal   line
 	peeks    line
 	closed   bool
+	quiet    bool // nothing has come for a while
 	attached []io.Closer
 
 	copying chan struct{} // asks the copier to look at the log; closed when the writer has ended
@@ -95,7 +96,7 @@ type job struct {
 // Open opens the data file at path and makes it if there is none. With another writer it fails with ErrLocked.
 func Open(path string, o Options) (*File, error) {
 	if o.Cache == 0 {
-		o.Cache = 6144
+		o.Cache = 8192
 	}
 	if o.Readers == 0 {
 		o.Readers = 3

@@ -10,7 +10,8 @@ import (
 )
 
 const (
-	look = 16 // commits between two looks at the log's length
+	look  = 16              // commits between two looks at the log's length
+	quiet = 2 * time.Second // without work before memory is given back
 )
 
 // line is a queue of jobs that uses its memory again.
@@ -58,15 +59,29 @@ func (f *File) write() {
 	}
 }
 
-// waits blocks until there is work; false = closed and all done.
+// waits blocks until there is work; false = closed and all done. After a while without work it gives memory back.
 func (f *File) waits() bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if !f.urgent.empty() || !f.normal.empty() || !f.peeks.empty() {
+		return true
+	}
+	rest := time.AfterFunc(quiet, func() {
+		f.mu.Lock()
+		f.quiet = true
+		f.wake.Signal()
+		f.mu.Unlock()
+	})
+	defer rest.Stop()
+	f.quiet = false
 	for f.urgent.empty() && f.normal.empty() && f.peeks.empty() {
 		if f.closed {
 			return false
 		}
-		f.wake.Wait()
+		if f.wake.Wait(); f.quiet {
+			f.quiet = false
+			_ = exec(f.writer, "pragma shrink_memory")
+		}
 	}
 	return true
 }
