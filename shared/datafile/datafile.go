@@ -35,10 +35,12 @@ type Work func(c *sqlite.Conn) error
 // Priority says who goes first.
 type Priority int
 
-// Normal work waits for Urgent work, never the other way round.
+// Normal work waits for Urgent work, never the other way round. Lazy work goes along with the next transaction of others,
+// or alone after a moment: a sync of its own would cost more than the work.
 const (
 	Normal Priority = iota
 	Urgent
+	Lazy
 )
 
 // Options of Open. Zero values are good for the local home.
@@ -75,6 +77,8 @@ type File struct {
 	urgent   line
 	normal   line
 	peeks    line
+	lazy     line
+	lazyDue  bool // what is lazy has waited long enough
 	closed   bool
 	quiet    bool // nothing has come for a while
 	attached []io.Closer
@@ -241,12 +245,17 @@ func (f *File) Begin(ctx context.Context, p Priority, work Work, then func(error
 		return
 	}
 	j := &job{ctx: ctx, work: work, then: then}
-	if p == Urgent {
+	switch p {
+	case Urgent:
 		f.urgent.push(j)
-	} else {
+	case Lazy:
+		f.beLazy(j)
+	default:
 		f.normal.push(j)
 	}
-	f.wake.Signal()
+	if p != Lazy || f.lazyDue {
+		f.wake.Signal()
+	}
 	f.mu.Unlock()
 }
 

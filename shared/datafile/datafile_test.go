@@ -147,15 +147,52 @@ func TestUrgentFirst(t *testing.T) {
 		return nil
 	}, func(error) {})
 	<-began
+	note(datafile.Lazy, "lazy")
 	note(datafile.Normal, "normal 1")
 	note(datafile.Normal, "normal 2")
 	note(datafile.Urgent, "urgent 1")
 	note(datafile.Urgent, "urgent 2")
 	close(release)
 	wg.Wait()
-	if got := fmt.Sprint(order); got != "[urgent 1 urgent 2 normal 1 normal 2]" {
+	if got := fmt.Sprint(order); got != "[urgent 1 urgent 2 normal 1 normal 2 lazy]" {
 		t.Fatal(got)
 	}
+}
+
+// TestLazy: lazy work is done though nobody else comes, at once when there is much of it, and before the file is closed.
+func TestLazy(t *testing.T) {
+	f := open(t, filepath.Join(t.TempDir(), "data.db"), datafile.Options{})
+	counting(t, f)
+	for k := range 3 {
+		if err := f.Write(context.Background(), datafile.Lazy, insert(k)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	var wg sync.WaitGroup
+	for k := range 100 {
+		wg.Add(1)
+		f.Begin(context.Background(), datafile.Lazy, insert(10+k), func(err error) {
+			if err != nil {
+				t.Error(err)
+			}
+			wg.Done()
+		})
+	}
+	wg.Wait()
+	if n := count(t, f); n != 103 {
+		t.Fatalf("%d rows, want 103", n)
+	}
+	wg.Add(1)
+	f.Begin(context.Background(), datafile.Lazy, insert(200), func(err error) {
+		if err != nil {
+			t.Error(err)
+		}
+		wg.Done()
+	})
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
+	wg.Wait()
 }
 
 // TestLogStaysShort: the log is copied into the file while it is written.

@@ -12,6 +12,9 @@ import (
 const (
 	look  = 16              // commits between two looks at the log's length
 	quiet = 2 * time.Second // without work before memory is given back
+
+	ride     = 25 * time.Millisecond // lazy work waits no longer for others
+	mostLazy = 32                    // so much lazy work is worth a transaction
 )
 
 // line is a queue of jobs that uses its memory again.
@@ -35,6 +38,8 @@ func (l *line) pop() *job {
 }
 
 func (l *line) empty() bool { return l.head == len(l.jobs) }
+
+func (l *line) len() int { return len(l.jobs) - l.head }
 
 // write is the writer's goroutine.
 func (f *File) write() {
@@ -63,7 +68,7 @@ func (f *File) write() {
 func (f *File) waits() bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if !f.urgent.empty() || !f.normal.empty() || !f.peeks.empty() {
+	if f.writes() || !f.peeks.empty() {
 		return true
 	}
 	rest := time.AfterFunc(quiet, func() {
@@ -74,7 +79,7 @@ func (f *File) waits() bool {
 	})
 	defer rest.Stop()
 	f.quiet = false
-	for f.urgent.empty() && f.normal.empty() && f.peeks.empty() {
+	for !f.writes() && f.peeks.empty() {
 		if f.closed {
 			return false
 		}
@@ -90,7 +95,28 @@ func (f *File) waits() bool {
 func (f *File) idle() bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	return f.urgent.empty() && f.normal.empty()
+	return !f.writes()
+}
+
+// writes tells whether a transaction is due. f.mu is held.
+func (f *File) writes() bool {
+	return !f.urgent.empty() || !f.normal.empty() || !f.lazy.empty() && (f.lazyDue || f.closed)
+}
+
+// beLazy takes lazy work and sets the time when it is due. f.mu is held.
+func (f *File) beLazy(j *job) {
+	f.lazy.push(j)
+	switch f.lazy.len() {
+	case 1:
+		time.AfterFunc(ride, func() {
+			f.mu.Lock()
+			f.lazyDue = true
+			f.wake.Signal()
+			f.mu.Unlock()
+		})
+	case mostLazy:
+		f.lazyDue = true
+	}
 }
 
 // peek runs the reading work that waits, with one look at the log for all of it.
@@ -128,10 +154,17 @@ func (f *File) next(ran time.Duration) *job {
 			return j
 		}
 	}
-	if ran < f.options.Slice {
-		return f.normal.pop()
+	if ran >= f.options.Slice {
+		return nil
 	}
-	return nil
+	if j := f.normal.pop(); j != nil {
+		return j
+	}
+	j := f.lazy.pop()
+	if f.lazy.empty() {
+		f.lazyDue = false
+	}
+	return j
 }
 
 // transaction runs what waits, commits once and answers. It gives back its list of jobs for the next time.

@@ -47,9 +47,11 @@ func (q *Queue) Consume(ctx context.Context, lane queue.Lane, size int, h queue.
 		l.want = size
 	}
 	q.mu.Unlock()
-	w := &worker{q: q, l: l, slot: q.flight.slot(), settled: make(chan struct{}, 1)}
-	w.settled <- struct{}{}
-	defer w.slot.leave()
+	w := &worker{q: q, l: l, slot: q.flight.slot(), settled: make(chan struct{}, mostSettling)}
+	for range mostSettling {
+		w.settled <- struct{}{}
+	}
+	defer w.end()
 	defer l.rouse() // a wake-up may have been for somebody else
 	for ctx.Err() == nil {
 		batch, wait := q.claim(l, size, linger)
@@ -61,26 +63,35 @@ func (q *Queue) Consume(ctx context.Context, lane queue.Lane, size int, h queue.
 			return err
 		}
 	}
-	<-w.settled
 	return nil
 }
+
+// mostSettling is how many batches of one consumer may be on their way out of the file.
+const mostSettling = 64
 
 // worker is one call of Consume.
 type worker struct {
 	q       *Queue
 	l       *lane
 	slot    *slot
-	settled chan struct{} // holds a token while no settlement of this worker is under way
+	settled chan struct{} // holds a token for each batch that may still be settled
 }
 
-// work hands a batch out and settles it. The settlement goes on while the next batch is claimed. An error says that the
+// end waits until everything is settled.
+func (w *worker) end() {
+	for range mostSettling {
+		<-w.settled
+	}
+	w.slot.leave()
+}
+
+// work hands a batch out and settles it. The settlement goes on while the next batches are worked on. An error says that the
 // file is closed.
 func (w *worker) work(ctx context.Context, batch []claim, h queue.Handler) error {
 	q, l := w.q, w.l
 	messages, batch, err := q.bodies(l, batch)
 	if errors.Is(err, datafile.ErrClosed) {
 		q.release(l, batch, 0)
-		<-w.settled
 		return fmt.Errorf("sqlite queue: consume: %w", err)
 	}
 	if err != nil || len(batch) == 0 {
@@ -317,7 +328,8 @@ func (q *Queue) settle(l *lane, verdicts []verdict, then func()) {
 		then()
 		return
 	}
-	q.file.Begin(context.Background(), datafile.Normal, func(c *sqlite.Conn) error {
+	// Lazily: until then the messages are held, and one that comes twice after a crash does no harm.
+	q.file.Begin(context.Background(), datafile.Lazy, func(c *sqlite.Conn) error {
 		for k := range over {
 			if err := end(c, &over[k], now); err != nil {
 				return err
