@@ -58,7 +58,7 @@ func TestDay(t *testing.T) {
 	p.says("waiting in queues 0, parked 0", "ledger")
 	p.says("reviews:r1", "ledger", "--list")
 	p.holds(p.run(0, "ledger", "--only", "merged"), "merged", "reviews:r1")
-	p.holds(p.run(0, "ledger", "reviews:r1"), "Die Bremse quietscht", "→ feedback: written, record reviews:r1", "Decided", "sentiment",
+	p.holds(p.run(0, "ledger", "reviews:r1"), "Die Bremse quietscht", "→ feedback: written, record", "Decided", "sentiment",
 		"feedback holds feedback reviews:r1 (write)")
 	p.says(`"mention": {`, "ledger", "reviews:r1", "--json")
 	queue := p.run(0, "queue")

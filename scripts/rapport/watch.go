@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"maps"
@@ -117,13 +118,29 @@ func reason(l ledger.Line) string {
 	return "  (" + strings.Join(all, "; ") + ")"
 }
 
-func showLedger(c *cobra.Command, f *flags, h *localrun.Home, since time.Duration) error {
-	waiting, dead, err := h.Messages(c.Context())
-	if err != nil {
-		return err
+// count reads queues and ledger. They are read one after the other while work goes on, so what seems to have no owner is
+// looked at again before it is said.
+func count(ctx context.Context, h *localrun.Home, since time.Duration) (r pipeline.Report, err error) {
+	for range 10 {
+		waiting, dead, err := h.Messages(ctx)
+		if err != nil {
+			return r, err
+		}
+		now := time.Now()
+		if r, err = h.Report(ctx, now.Add(-since), now.Add(time.Minute), waiting, dead); err != nil || r.Unaccounted == 0 {
+			return r, err
+		}
+		select {
+		case <-ctx.Done():
+			return r, context.Cause(ctx)
+		case <-time.After(100 * time.Millisecond):
+		}
 	}
-	now := time.Now()
-	r, err := h.Report(c.Context(), now.Add(-since), now.Add(time.Minute), waiting, dead)
+	return r, nil
+}
+
+func showLedger(c *cobra.Command, f *flags, h *localrun.Home, since time.Duration) error {
+	r, err := count(c.Context(), h, since)
 	if err != nil {
 		return err
 	}
