@@ -39,6 +39,10 @@ func TestChild(t *testing.T) {
 	switch os.Getenv(childDoes) {
 	case "send":
 		sendForEver(q)
+		select {}
+	case "both":
+		sendForEver(q)
+		sayDone(q)
 	case "consume":
 		consumeAndDie(q)
 	}
@@ -57,13 +61,15 @@ func sendForEver(q *sqlite.Queue) {
 			}
 		}()
 	}
-	go q.Consume(context.Background(), "one", 10, func(_ context.Context, batch []queue.Message) []error {
+}
+
+func sayDone(q *sqlite.Queue) {
+	_ = q.Consume(context.Background(), "one", 10, func(_ context.Context, batch []queue.Message) []error {
 		for _, m := range batch {
 			fmt.Println("done", string(m.Body))
 		}
 		return make([]error, len(batch))
 	})
-	select {}
 }
 
 func consumeAndDie(q *sqlite.Queue) {
@@ -121,10 +127,11 @@ func child(t *testing.T, path, does string, stop func(n int, line string) bool) 
 
 // TestKilled: a message that was answered is done or there after the process was killed.
 func TestKilled(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "data.db")
-	for _, after := range []int{1, 300, 4000} {
+	dir := t.TempDir()
+	for k, after := range []int{1, 200, 20, 201, 40, 202, 60, 203, 80, 204, 300, 4000} {
+		path := filepath.Join(dir, fmt.Sprint(after))
 		owed := map[string]bool{}
-		for _, line := range child(t, path, "send", func(n int, _ string) bool { return n == after }) {
+		for _, line := range child(t, path, []string{"send", "both"}[k%2], func(n int, _ string) bool { return n == after }) {
 			if body, ok := strings.CutPrefix(line, "done "); ok {
 				owed[body] = false
 			} else if _, known := owed[line]; !known {
