@@ -43,6 +43,7 @@ type App struct {
 
 	mu      sync.Mutex
 	plans   map[string]*pipeline.Plan // compiled, by hash
+	order   []string                  // their hashes, oldest first
 	current string                    // hash of the present version; "" = not read yet
 }
 

@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"rapport/shared/config"
 	"rapport/shared/crm"
@@ -69,14 +70,49 @@ func (a *App) Check(ctx context.Context, text []byte, file string) (*pipeline.Pl
 	if err != nil {
 		return nil, err
 	}
-	return compile(doc, a.options.CRMs, described)
+	plan, err := compile(doc, a.options.CRMs, described)
+	if err != nil {
+		return nil, err
+	}
+	return plan, nil
+}
+
+// restore makes the plan of a version that was published before. It was right then: what a CRM or a connector changed since
+// costs the fields it touches, not the whole.
+func (a *App) restore(ctx context.Context, v config.Version) (*pipeline.Plan, error) {
+	name := fmt.Sprintf("version %d", v.Number)
+	doc, err := config.Load([]byte(v.Text), config.Options{File: name, Env: a.options.Env, Connectors: Connectors(a.options.Networks, a.options.CRMs)})
+	if err != nil {
+		a.options.Ports.Log.Warn("the configuration does not fit the connectors any more", "version", v.Number, "error", err.Error())
+		if doc, err = config.Load([]byte(v.Text), config.Options{File: name, Env: a.options.Env}); err != nil {
+			return nil, fault.New(fault.Transient, "configuration %s: %w", name, err)
+		}
+	}
+	described, err := a.described(ctx, doc)
+	if err != nil {
+		return nil, err
+	}
+	plan, err := compile(doc, a.options.CRMs, described)
+	if plan == nil {
+		return nil, fault.New(fault.Transient, "configuration %s: %w", name, err)
+	}
+	if err != nil {
+		a.options.Ports.Log.Warn("the mapping does not fit the CRM any more; these fields are left out", "version", v.Number, "error", err.Error())
+	}
+	return plan, nil
 }
 
 // Compile makes a plan of a document against nothing but what connectors say of themselves.
 func Compile(doc *config.Document, crms map[string]crm.CRM) (*pipeline.Plan, error) {
-	return compile(doc, crms, nil)
+	plan, err := compile(doc, crms, nil)
+	if err != nil {
+		return nil, err
+	}
+	return plan, nil
 }
 
+// compile gives a plan. Where the error is of the mapping alone the plan is there all the same, without the fields that are
+// wrong.
 func compile(doc *config.Document, crms map[string]crm.CRM, described map[string]map[string]crm.Object) (*pipeline.Plan, error) {
 	infos := map[string]crm.Info{}
 	for _, c := range doc.CRMs {
@@ -89,10 +125,7 @@ func compile(doc *config.Document, crms map[string]crm.CRM, described map[string
 		return nil, err
 	}
 	m, err := mapping.New(doc, described, infos)
-	if err != nil {
-		return nil, err
-	}
-	return &pipeline.Plan{Doc: doc, Decider: decider, Mapping: m}, nil
+	return &pipeline.Plan{Doc: doc, Decider: decider, Mapping: m}, err
 }
 
 // described reads what was last learnt of the CRM accounts' objects.
@@ -140,6 +173,10 @@ func (a *App) Learn(ctx context.Context, account string) error {
 			return err
 		}
 	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	delete(a.plans, plan.Doc.Hash) // it is compiled anew with what was learnt
+	a.order = slices.DeleteFunc(a.order, func(hash string) bool { return hash == plan.Doc.Hash })
 	return nil
 }
 
@@ -164,13 +201,15 @@ func (a *App) Publish(ctx context.Context, text []byte, file, by, note string) (
 		if res := a.versions.Put(ctx, &kept)[0]; res.Err != nil && !fault.Is(res.Err, fault.Conflict) {
 			return false, res.Err
 		}
-		number := store.Row[config.Version]{Part: "number", Sort: fmt.Sprintf("%06d", v.Number), Value: v}
-		if res := a.versions.Put(ctx, &number)[0]; res.Err != nil && !fault.Is(res.Err, fault.Conflict) {
-			return false, res.Err
+		if err := a.number(ctx, v); err != nil {
+			return false, err
 		}
 		r.Value = v
 		return true, nil
 	})
+	if err == nil { // of two that published at once the other may have taken the number first
+		err = a.number(ctx, v)
+	}
 	if err != nil {
 		return v, err
 	}
@@ -178,11 +217,23 @@ func (a *App) Publish(ctx context.Context, text []byte, file, by, note string) (
 	return v, nil
 }
 
+// number keeps a version under its number, over one that was never published.
+func (a *App) number(ctx context.Context, v config.Version) error {
+	_, err := a.versions.Update(ctx, "number", fmt.Sprintf("%06d", v.Number), func(r *store.Row[config.Version]) (bool, error) {
+		if r.Version > 0 && r.Value.Hash == v.Hash {
+			return false, nil
+		}
+		r.Value = v
+		return true, nil
+	})
+	return err
+}
+
 func (a *App) use(plan *pipeline.Plan) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.plans[plan.Doc.Hash] = plan
 	a.current = plan.Doc.Hash
+	a.keep(plan)
 }
 
 // Use makes a compiled plan the present one without storing it: for simulations and benchmarks.
@@ -243,16 +294,35 @@ func (a *App) Plan(ctx context.Context, hash string) (*pipeline.Plan, error) {
 	if row.Version == 0 {
 		return nil, fault.New(fault.NotFound, "no configuration is published yet: start with --config, or run `rapport config apply`")
 	}
-	if plan, err = a.Check(ctx, []byte(row.Value.Text), fmt.Sprintf("version %d", row.Value.Number)); err != nil {
-		return nil, fault.New(fault.Transient, "configuration version %d: %w", row.Value.Number, err)
+	if plan, err = a.restore(ctx, row.Value); err != nil {
+		return nil, err
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.plans[plan.Doc.Hash] = plan
+	a.keep(plan)
 	if hash == "" {
 		a.current = plan.Doc.Hash
 	}
 	return plan, nil
+}
+
+// maxPlans bounds how many compiled versions are kept.
+const maxPlans = 8
+
+// keep remembers a compiled plan; the oldest that is not the present one makes room. The caller holds the lock.
+func (a *App) keep(plan *pipeline.Plan) {
+	hash := plan.Doc.Hash
+	if _, known := a.plans[hash]; !known {
+		a.order = append(a.order, hash)
+	}
+	a.plans[hash] = plan
+	for i := 0; len(a.order) > maxPlans && i < len(a.order); i++ {
+		if old := a.order[i]; old != hash && old != a.current {
+			delete(a.plans, old)
+			a.order = slices.Delete(a.order, i, i+1)
+			i--
+		}
+	}
 }
 
 // Refresh looks whether another process published a newer version; the next verb uses it.

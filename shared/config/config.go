@@ -109,6 +109,7 @@ type Field struct {
 	Value  string `yaml:"value" json:"value"`                       // expression
 	Wins   string `yaml:"wins,omitempty" json:"wins,omitempty"`     // human (default) or rapport
 	Once   bool   `yaml:"once,omitempty" json:"once,omitempty"`     // only when the record is created
+	At     string `yaml:"at,omitempty" json:"at,omitempty"`         // expression: when the value became so; written once for each such time, never while there is none
 	Shared bool   `yaml:"shared,omitempty" json:"shared,omitempty"` // not ours alone: read before every write
 }
 

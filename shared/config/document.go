@@ -182,6 +182,7 @@ func mapped(d *decoder, n *yaml.Node, path string) (v Field) {
 		"value":  text(&v.Value, notEmpty),
 		"wins":   text(&v.Wins, oneOf("mapping.fields.wins")),
 		"once":   flag(&v.Once),
+		"at":     text(&v.At, notEmpty),
 		"shared": flag(&v.Shared),
 	}, "value")
 	return v

@@ -67,9 +67,10 @@ type Delivery struct {
 	Begun    bool              `json:"begun,omitempty"`    // somebody may have sent it, whatever became of that
 	Created  int               `json:"created,omitempty"`  // records of each kind
 	Updated  int               `json:"updated,omitempty"`
-	Record   string            `json:"record,omitempty"` // the mention's own record where told, as object#id; several with a space between
-	Prints   map[string]string `json:"prints,omitempty"` // object.field → hash of what was written, where a human may change it
-	At       time.Time         `json:"at,omitzero"`      // settled
+	Record   string            `json:"record,omitempty"`  // id of the mention's own record, where told
+	Records  []string          `json:"records,omitempty"` // where it has several: object#id
+	Prints   map[string]string `json:"prints,omitempty"`  // object.field → hash of what was written, where a human may change it
+	At       time.Time         `json:"at,omitzero"`       // settled
 }
 
 // Place is where a line is kept: partition account#hour#shard, sorted by receipt and index.

@@ -178,6 +178,15 @@ func (c *compiler) slot(t *Target, f crm.Field, m config.Field, path string) {
 		}
 	}
 	s := &slot{name: f.Name, program: p, field: f, once: m.Once}
+	if m.At != "" {
+		if s.at = c.program(m.At, path+".at", false); s.at == nil {
+			return
+		}
+		if gives := s.at.Gives(); gives != "time" && gives != "any" {
+			c.fail(path+".at", "", "the expression gives %s, but at wants a time, such as conversation.reply_at", givesWords(gives))
+			return
+		}
+	}
 	switch f.Type {
 	case "", "text", "longtext", "html", "email", "phone", "url":
 		s.limit = limit{Limit: c.info.Text, html: f.Type == "html"}
@@ -186,7 +195,7 @@ func (c *compiler) slot(t *Target, f crm.Field, m config.Field, path string) {
 		}
 	}
 	t.slots = append(t.slots, s)
-	if m.Wins != "rapport" && !m.Once {
+	if m.Wins != "rapport" && !m.Once && m.At == "" {
 		t.human = append(t.human, f.Name)
 	}
 	if m.Once {

@@ -51,6 +51,7 @@ type slot struct {
 	field   crm.Field // Type "" = not described
 	limit   limit
 	once    bool
+	at      *expression.Program // when the value became so; nil = it is always news
 }
 
 // link associates the record with another of ours.
@@ -174,7 +175,7 @@ func (m *Mapping) Sees(account, kind string) bool {
 func (t *Target) sees(kind string) bool {
 	names := func(p *expression.Program) bool { return p != nil && strings.Contains(p.String(), kind) }
 	return t.kind == kind || names(t.when) || slices.ContainsFunc(t.links, func(l link) bool { return l.to == kind }) ||
-		slices.ContainsFunc(t.slots, func(s *slot) bool { return names(s.program) })
+		slices.ContainsFunc(t.slots, func(s *slot) bool { return names(s.program) || names(s.at) })
 }
 
 func (t *Target) takes(brand string) bool {

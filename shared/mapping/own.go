@@ -16,10 +16,13 @@ const (
 	// The place made for answers, on the object that holds conversations. An agent fills the first three.
 	ReplyText       = "rapport_reply"
 	ReplyVisibility = "rapport_reply_visibility" // public or private
-	ReplyState      = "rapport_reply_state"      // draft, approved, sent, failed
+	ReplyState      = "rapport_reply_state"      // draft, approved, sending, sent, failed, parked
 	ReplyReason     = "rapport_reply_reason"     // why it failed
 	ReplySender     = "rapport_reply_sender"
 	ReplyPermalink  = "rapport_reply_permalink"
+
+	Accepted = "rapport_accepted" // an agent accepts the author as a person
+	Objected = "rapport_objected" // purposes a person objects to, separated by semicolons
 )
 
 // isOurs tells whether setup makes an object or field of this name.
@@ -47,13 +50,15 @@ func own(name string) crm.Field {
 	case ReplyVisibility:
 		f.Type, f.Choices = "choice", choicesOf("public", "private")
 	case ReplyState:
-		f.Type, f.Choices = "choice", choicesOf(flow.Draft, flow.Approved, flow.Sent, flow.Failed)
+		f.Type, f.Choices = "choice", choicesOf(flow.Draft, flow.Approved, flow.Sending, flow.Sent, flow.Failed, flow.Parked)
 	case "rapport_text", "rapport_turns", "rapport_score_reasons", ReplyText:
 		f.Type = "longtext"
 	case "rapport_permalink", "rapport_author_url", ReplyPermalink:
 		f.Type = "url"
-	case ReplyReason, ReplySender:
+	case ReplyReason, ReplySender, Objected:
 		f.Type = "text"
+	case Accepted:
+		f.Type = "flag"
 	}
 	return f
 }
@@ -101,13 +106,24 @@ func needs(targets []*Target) []crm.Object {
 			}
 			o.Fields = with(o.Fields, f)
 		}
-		if t.kind == flow.KindConversation && isOurs(t.key) {
-			for _, name := range []string{ReplyText, ReplyVisibility, ReplyState, ReplyReason, ReplySender, ReplyPermalink} {
+		if isOurs(t.key) {
+			for _, name := range places(t.kind) {
 				o.Fields = with(o.Fields, own(name))
 			}
 		}
 	}
 	return slices.DeleteFunc(objects, func(o crm.Object) bool { return len(o.Fields) == 0 })
+}
+
+// places lists the fields in which people tell us something, on objects that hold a kind.
+func places(kind string) []string {
+	switch kind {
+	case flow.KindConversation:
+		return []string{ReplyText, ReplyVisibility, ReplyState, ReplyReason, ReplySender, ReplyPermalink, Accepted}
+	case flow.KindPerson:
+		return []string{Objected}
+	}
+	return nil
 }
 
 // typeOf gives the type of a field that shall hold what an expression gives.

@@ -1,6 +1,8 @@
 package mapping
 
 import (
+	"time"
+
 	"rapport/shared/crm"
 	"rapport/shared/decide"
 	"rapport/shared/fault"
@@ -17,10 +19,11 @@ type Problem struct {
 type Rendered struct {
 	OK       bool // false = no record: the condition does not hold
 	Record   crm.Record
-	Human    []string  // fields in which a human's edit stays; shared and read-only
-	Once     []string  // fields that are set at creation only; shared and read-only
-	Shared   []string  // fields that are read before every write; shared and read-only
-	Problems []Problem // fields that were left out; the record is written without them
+	Human    []string             // fields in which a human's edit stays; shared and read-only
+	Once     []string             // fields that are set at creation only; shared and read-only
+	Shared   []string             // fields that are read before every write; shared and read-only
+	At       map[string]time.Time // when the values of some fields became so: each is written once for each such time; may be nil
+	Problems []Problem            // fields that were left out; the record is written without them
 }
 
 // Render makes the record of a target. A field whose expression fails or does not fit is left out with a Problem; only
@@ -44,6 +47,9 @@ func (t *Target) Render(env *decide.Env) (Rendered, error) {
 	for _, s := range t.slots {
 		if s.once && r.Record.ID != "" {
 			continue // the record exists
+		}
+		if s.at != nil && !s.since(sc, &r) {
+			continue // it is not so yet
 		}
 		v, err := s.fill(sc)
 		if err != nil {
@@ -74,6 +80,27 @@ func (t *Target) Key(env *decide.Env) string {
 		}
 	}
 	return flow.Key(t.kind, t.id(env))
+}
+
+// since finds out when a value became so; false where it is not so yet.
+func (s *slot) since(sc *scope, r *Rendered) bool {
+	v, err := s.at.Eval(sc)
+	at, ok := v.(time.Time)
+	if err != nil || v != nil && !ok {
+		say := "at gives no time"
+		if err != nil {
+			say = err.Error()
+		}
+		r.Problems = append(r.Problems, Problem{Field: s.name, Say: say})
+	}
+	if at.IsZero() {
+		return false
+	}
+	if r.At == nil {
+		r.At = map[string]time.Time{}
+	}
+	r.At[s.name] = at
+	return true
 }
 
 // fill gives the value of one field.

@@ -63,7 +63,7 @@ func (b *delivering) behind(ctx context.Context, t *task) error {
 		if d == nil {
 			continue
 		}
-		t.remember(d)
+		t.remember(d, b.sole(row.Value.Mention.Brand))
 		if d.State.Open() {
 			return fault.Wait(fault.Transient, 2*time.Second, "an earlier revision is still being delivered")
 		}
@@ -74,15 +74,28 @@ func (b *delivering) behind(ctx context.Context, t *task) error {
 	return nil
 }
 
-// remember takes over what an earlier revision's delivery knew of the mention's records.
-func (t *task) remember(d *ledger.Delivery) {
+// sole gives the only object that holds a brand's mentions, "" where there are several.
+func (b *delivering) sole(brand string) string {
+	targets := b.plan.Mapping.For(b.conf.Name, flow.KindMention, brand)
+	if len(targets) != 1 {
+		return ""
+	}
+	return targets[0].Object()
+}
+
+// remember takes over what an earlier revision's delivery knew of the mention's records. sole is the only object that holds
+// mentions, "" where there are several.
+func (t *task) remember(d *ledger.Delivery, sole string) {
 	if t.earlier == nil {
 		t.earlier, t.prints = map[string]string{}, map[string]string{}
 	}
-	for _, record := range strings.Fields(d.Record) {
+	for _, record := range d.Records {
 		if object, id, ok := strings.Cut(record, "#"); ok {
 			t.earlier[object] = id
 		}
+	}
+	if d.Record != "" && sole != "" {
+		t.earlier[sole] = d.Record
 	}
 	for f, print := range d.Prints {
 		t.prints[f] = print

@@ -139,7 +139,10 @@ func (p *Pipeline) trace(ctx context.Context, plan *Plan, author string, from, t
 				found.mentions[l.Mention] = map[string][]string{}
 			}
 			for _, d := range l.Deliveries {
-				found.mentions[l.Mention][d.Account] = append(found.mentions[l.Mention][d.Account], strings.Fields(d.Record)...)
+				if d.Record != "" {
+					found.mentions[l.Mention][d.Account] = append(found.mentions[l.Mention][d.Account], "#"+d.Record)
+				}
+				found.mentions[l.Mention][d.Account] = append(found.mentions[l.Mention][d.Account], d.Records...)
 			}
 			return nil
 		})
@@ -207,9 +210,10 @@ func (p *Pipeline) eraseMention(ctx context.Context, plan *Plan, id string, reco
 	}
 	for _, a := range plan.Doc.CRMs {
 		var list []crm.Record
-		for _, r := range p.erasable(plan, a, flow.KindMention, m.Brand, env) {
+		mine := p.erasable(plan, a, flow.KindMention, m.Brand, env)
+		for _, r := range mine {
 			for _, known := range records[a.Name] {
-				if object, id, ok := strings.Cut(known, "#"); ok && object == r.Object {
+				if object, id, ok := strings.Cut(known, "#"); ok && (object == r.Object || object == "" && len(mine) == 1) {
 					r.ID = id
 				}
 			}

@@ -58,6 +58,11 @@ func (b *delivering) lease(ctx context.Context) error {
 		if row.Value.ID != "" {
 			w.known(row.Value.ID)
 		}
+		for f, at := range w.target.at { // told already; what stands there now is somebody else's
+			if row.Value.Fields[f] == b.p.print(at.UTC().Format(time.RFC3339Nano)) {
+				delete(w.record.Fields, f)
+			}
+		}
 		// A journal without a written record is an intent: somebody may have created it and died.
 		w.record.Attempted = w.record.Attempted || row.Version > 0
 	}

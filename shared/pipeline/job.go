@@ -99,11 +99,12 @@ func (p *Pipeline) work(ctx context.Context, id string) error {
 	}
 	defer release()
 	row, err := p.jobs.One(ctx, id, "-")
-	if err != nil || row.Version == 0 || row.Value.State != "running" {
+	j := &row.Value
+	again := j.Kind == "erase" && j.State == "done" && j.Pass == 1
+	if err != nil || row.Version == 0 || j.State != "running" && !again {
 		return err
 	}
 	row.Part, row.Sort = id, "-"
-	j := &row.Value
 	more, wait := false, time.Duration(0)
 	switch j.Kind {
 	case "backfill":
@@ -122,24 +123,36 @@ func (p *Pipeline) work(ctx context.Context, id string) error {
 		j.Fails++
 	default:
 		j.Problem, j.Fails = "", 0
-		if !more {
+		if !more || j.Pass == 1 {
 			j.State = "done"
 		}
 	}
 	if res := p.jobs.Put(ctx, &row)[0]; res.Err != nil && !conflicted(res) { // it was cancelled meanwhile
 		return res.Err
 	}
-	if !more {
+	switch {
+	case !more:
 		return nil
+	case j.State == "done":
+		return p.wakeAt(ctx, id, p.now().Add(wait))
 	}
 	return p.wake(ctx, id, wait)
+}
+
+// wakeAt lets tick wake a job.
+func (p *Pipeline) wakeAt(ctx context.Context, id string, at time.Time) error {
+	row := &store.Row[DueRow]{Part: at.Truncate(time.Minute).Add(time.Minute).Format(minute), Sort: "job#" + id, Value: DueRow{Kind: "job", Subject: id, At: at}}
+	if res := p.due.Put(ctx, row)[0]; res.Err != nil && !conflicted(res) {
+		return res.Err
+	}
+	return nil
 }
 
 // eraseSpan is how much of the ledger one page of an erasure goes through.
 const eraseSpan = 7 * 24 * time.Hour
 
-// erasePage does one page of an erasure. What was on its way into a CRM meanwhile is found in the second pass, which begins
-// when nobody can be at it any more.
+// erasePage does one page of an erasure. It is done after the first pass; what was on its way into a CRM meanwhile is found
+// in a second one, which begins when nobody can be at it any more.
 func (p *Pipeline) erasePage(ctx context.Context, j *JobRow) (more bool, wait time.Duration, err error) {
 	plan, err := p.Plans.Plan(ctx, "")
 	if err != nil {

@@ -84,8 +84,11 @@ func (p *Pipeline) enter(row *store.Row[ledger.Line], t *task) bool {
 	d.State, d.Reason = v.state, v.reason
 	d.Created += v.created
 	d.Updated += v.updated
-	if len(v.records) > 0 {
-		d.Record = strings.Join(v.records, " ")
+	switch {
+	case len(v.records) == 1:
+		_, d.Record, _ = strings.Cut(v.records[0], "#")
+	case len(v.records) > 1:
+		d.Records = v.records
 	}
 	if v.prints != nil {
 		d.Prints = v.prints

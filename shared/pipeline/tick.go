@@ -14,7 +14,7 @@ import (
 
 // DueRow is something that has to happen at a minute. Kept under minute and shard; the sort key names kind and subject.
 type DueRow struct {
-	Kind    string    `json:"kind"` // sla, recheck
+	Kind    string    `json:"kind"` // sla, job
 	Subject string    `json:"subject"`
 	At      time.Time `json:"at"`
 }
@@ -116,14 +116,17 @@ func (p *Pipeline) dueMinute(ctx context.Context, plan *Plan, at time.Time) erro
 		if err != nil {
 			return err
 		}
-		if row.Value.Kind == "sla" {
-			err := p.overdue(ctx, plan, row.Value.Subject)
-			if err != nil && !fault.Is(err, fault.Invalid) {
-				return err
-			}
-			if err != nil { // it will never pass, and must not stop the others
-				p.Ports.Log.Error("a reminder cannot be worked on", "conversation", row.Value.Subject, "error", err.Error())
-			}
+		switch row.Value.Kind {
+		case "sla":
+			err = p.overdue(ctx, plan, row.Value.Subject)
+		case "job":
+			err = p.wake(ctx, row.Value.Subject, 0)
+		}
+		if err != nil && !fault.Is(err, fault.Invalid) {
+			return err
+		}
+		if err != nil { // it will never pass, and must not stop the others
+			p.Ports.Log.Error("what was due cannot be worked on", "kind", row.Value.Kind, "subject", row.Value.Subject, "error", err.Error())
 		}
 		p.Store.Delete(ctx, store.Item{Part: "due#" + at.Format(minute), Sort: row.Sort, Version: store.AnyVersion})
 	}

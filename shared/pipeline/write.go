@@ -19,8 +19,9 @@ type target = rendered
 
 type rendered struct {
 	record crm.Record
-	human  []string // fields a human's edit wins in
-	once   []string // fields set at creation only
+	human  []string             // fields a human's edit wins in
+	once   []string             // fields set at creation only
+	at     map[string]time.Time // when some values became so
 }
 
 // render runs a mapping; ok is false where it asks for no record.
@@ -29,7 +30,7 @@ func render(t *mapping.Target, env *decide.Env) (*rendered, bool, error) {
 	if err != nil || !r.OK {
 		return nil, false, err
 	}
-	return &rendered{record: r.Record, human: r.Human, once: r.Once}, true, nil
+	return &rendered{record: r.Record, human: r.Human, once: r.Once, at: r.At}, true, nil
 }
 
 // write sends what is to be written. It answers why the account has to close, nil if it need not.
@@ -289,6 +290,9 @@ func (b *delivering) journalAll(ctx context.Context) error {
 				r.Value.Fields = map[string]string{}
 			}
 			for f, v := range w.record.Fields {
+				if at, dated := w.target.at[f]; dated {
+					v = at.UTC().Format(time.RFC3339Nano)
+				}
 				r.Value.Fields[f] = b.p.print(v)
 			}
 			for _, f := range w.human {
