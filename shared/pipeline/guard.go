@@ -260,8 +260,13 @@ func (b *delivering) intend(ctx context.Context) error {
 		}
 		j := &w.journal.Value
 		intents := map[string]string{}
+		for f, prints := range j.Intents { // of fields that are not written this time
+			if _, asks := w.record.Fields[f]; !asks {
+				intents[f] = prints
+			}
+		}
 		if readable {
-			for _, f := range w.target.human {
+			for _, f := range slices.Concat(w.target.human, w.target.once) {
 				if v, asks := w.record.Fields[f]; asks {
 					intents[f] = strings.Join(last(with1(strings.Fields(j.Intents[f]), b.p.print(v)), maxIntents), " ")
 				}

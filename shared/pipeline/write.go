@@ -298,7 +298,9 @@ func (b *delivering) journalAll(ctx context.Context) error {
 			for _, f := range w.human {
 				r.Value.Human = with1(r.Value.Human, f)
 			}
-			r.Value.Intents = nil
+			for f := range r.Value.Fields {
+				delete(r.Value.Intents, f) // what else was meant to be written stays a maybe
+			}
 		}
 		rows, list = append(rows, r), append(list, w)
 	}
