@@ -158,15 +158,5 @@ func all(n int, err error) []error {
 	return errs
 }
 
-// first gives the first error of results, nil if none.
-func first(results []store.Result) error {
-	for _, r := range results {
-		if r.Err != nil {
-			return r.Err
-		}
-	}
-	return nil
-}
-
 // conflicted tells whether a result lost a race.
 func conflicted(r store.Result) bool { return fault.Is(r.Err, fault.Conflict) }

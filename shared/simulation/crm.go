@@ -38,7 +38,6 @@ type row struct {
 	human           map[string]string // field → what a human wrote
 	edits           int               // by humans
 	revision        float64
-	refused         bool // once, by itself
 }
 
 func newModel(s *Sim, name string, byKey bool) *model {

@@ -39,7 +39,6 @@ type post struct {
 type delivery struct {
 	events []flow.Event
 	times  int
-	sent   bool
 }
 
 func newNet(s *Sim) *net {

@@ -13,7 +13,7 @@ func ibans(text string, found []Entity) []Entity {
 			continue
 		}
 		var compact [40]byte
-		n, end := 0, 0
+		var n, end int
 		for k := i; k < len(text) && n < 34; k++ {
 			b := text[k]
 			if b == ' ' && k+1 < len(text) && (digit(text[k+1]) || n < 15) {
