@@ -60,9 +60,13 @@ func (w *world) ticket(ctx context.Context, label string) (row hubspottwin.Row, 
 	return row, err
 }
 
-// correct is a human who writes another department into a ticket.
+// correct is a human who writes another department into a ticket. It waits for a quiet moment: this CRM has no conditional
+// writes, so that an edit between our reading and our writing would be lost.
 func (w *world) correct(ctx context.Context, l line) error {
 	row, err := w.ticket(ctx, l.Of)
+	if err == nil {
+		err = until(ctx, "nothing is under way", w.home.Drained)
+	}
 	if err != nil {
 		return err
 	}
