@@ -11,5 +11,4 @@ for package in $(grep -rlE --include='*_test.go' '^func Benchmark' shared | xarg
 	go test "./$package" -run '^$' -bench . -benchmem -count "$count" | grep -E '^(Benchmark|FAIL|panic)' || true
 done
 echo "== start of rapport up"
-go build -o out/rapport ./scripts/rapport
-RAPPORT=out/rapport go test ./scripts/rapport -run '^TestReady$' -count "$count" -v | grep -oE 'ready after [0-9.]+ ms' || true
+go test ./scripts/rapport -run '^TestReady$' -count "$count" -v | grep -oE 'ready after [0-9.]+ ms' || true
