@@ -54,7 +54,8 @@ type Line struct {
 	Reason     string     `json:"reason,omitempty"`
 	Source     string     `json:"source,omitempty"` // "" = live
 	Config     string     `json:"config,omitempty"`
-	Archive    string     `json:"archive,omitempty"` // reference of the batch that holds the receipt
+	Archive    string     `json:"archive,omitempty"`  // reference of the batch that holds the receipt
+	Exchange   string     `json:"exchange,omitempty"` // of what was suppressed: the place of its conversation, should traces be left there
 	Deliveries []Delivery `json:"deliveries,omitempty"`
 }
 

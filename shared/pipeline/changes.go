@@ -174,25 +174,25 @@ func (p *Pipeline) moved(ctx context.Context, conf config.Account, c flow.Change
 
 // caseChanged takes in status and owner of a case, and the answer an agent wrote in the place made for it.
 func (p *Pipeline) caseChanged(ctx context.Context, plan *Plan, conf config.Account, id string, c flow.Change) error {
-	changed := false
 	row, err := p.updateConversation(ctx, id, func(r *store.Row[ConversationRow]) bool {
-		changed = takeOver(&r.Value, c)
-		if changed {
-			r.Value.Conversation.Updated = p.now()
-			r.Value.Conversation.Revision++
+		if !takeOver(&r.Value, c) {
+			return false
 		}
-		return changed
+		r.Value.Conversation.Updated = p.now()
+		r.Value.Conversation.Revision++
+		return true
 	})
 	if err != nil || row.Version == 0 || row.Value.Erased {
 		return err
 	}
-	if changed { // other CRMs have a case of it too, and this one fields of ours
+	if c.Fields[crm.FieldStatus] != nil || c.Fields[crm.FieldOwner] != nil {
+		// Other CRMs have a case of it too, and this one fields of ours; an attempt that died may not have told them.
 		if err := p.tellAll(ctx, plan, row.Value.Conversation); err != nil {
 			return err
 		}
 	}
 	if yes(c.Fields[crm.FieldAccepted]) {
-		if err := p.accept(ctx, conf, row.Value.Conversation); err != nil {
+		if err := p.accept(ctx, plan, conf, row.Value.Conversation); err != nil {
 			return err
 		}
 	}
@@ -475,7 +475,7 @@ func normal(plan *Plan, conf config.Account, kind, value string) string {
 }
 
 // accept makes a person of an author because an agent said so, and delivers it.
-func (p *Pipeline) accept(ctx context.Context, conf config.Account, c flow.Conversation) error {
+func (p *Pipeline) accept(ctx context.Context, plan *Plan, conf config.Account, c flow.Conversation) error {
 	if c.Author.ID == "" {
 		return nil
 	}
@@ -519,7 +519,7 @@ func (p *Pipeline) accept(ctx context.Context, conf config.Account, c flow.Conve
 	if err != nil {
 		return err
 	}
-	_, err = p.updateConversation(ctx, c.ID, func(r *store.Row[ConversationRow]) bool {
+	row, err := p.updateConversation(ctx, c.ID, func(r *store.Row[ConversationRow]) bool {
 		if v := &r.Value.Conversation; v.Person == "" {
 			v.Person = id
 			v.Revision++ // so that the case is linked to the person
@@ -530,7 +530,10 @@ func (p *Pipeline) accept(ctx context.Context, conf config.Account, c flow.Conve
 	if err != nil {
 		return err
 	}
-	t := Task{Lane: topology.DeliverBulk, Kinds: []string{flow.KindPerson, flow.KindConversation}}
+	t := Task{Lane: topology.DeliverBulk, Kinds: []string{flow.KindPerson}}
 	t.Account, t.Person, t.Conversation = conf.Name, id, c.ID
-	return p.Queue.Send(ctx, t.message())[0]
+	if err := p.Queue.Send(ctx, t.message())[0]; err != nil {
+		return err
+	}
+	return p.tellAll(ctx, plan, row.Value.Conversation)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"slices"
+	"time"
 
 	"rapport/shared/archive"
 	"rapport/shared/fault"
@@ -38,6 +39,7 @@ func (p *Pipeline) commit(ctx context.Context, plan *Plan, w *world, todo []*one
 			lines = append(lines, o)
 		}
 	}
+	lines, failed = p.quell(ctx, lines, failed)
 	failed = append(failed, p.putLines(ctx, w, lines)...)
 	for _, a := range w.alerts {
 		if slices.Contains(lines, a.of) {
@@ -152,6 +154,29 @@ func (p *Pipeline) putRows(ctx context.Context, w *world) {
 			p.recent.forget(id)
 		}
 	}
+}
+
+// quell takes back what an attempt wrote into a conversation before it saw that the author objects: another erasure finds it
+// by its line.
+func (p *Pipeline) quell(ctx context.Context, lines []*one, failed []failure) ([]*one, []failure) {
+	var rest []*one
+	for _, o := range lines {
+		var err error
+		if author := o.event.Mention.Author.ID; o.line.Exchange != "" {
+			row, rerr := p.conversations.One(ctx, o.line.Exchange, current)
+			if err = rerr; err == nil && row.Version > 0 && !row.Value.Erased && row.Value.Conversation.Author.ID == author {
+				id := "objection-" + o.env.Receipt
+				_, err = p.Start(ctx, JobRow{ID: id, Kind: "erase", From: o.env.At.Add(-time.Hour),
+					Erasure: flow.Erasure{ID: id, Author: author, Reason: "objection", At: p.now()}})
+			}
+		}
+		if err != nil {
+			failed = append(failed, failure{o, err})
+			continue
+		}
+		rest = append(rest, o)
+	}
+	return rest, failed
 }
 
 // putAside keeps an exchange that another follows in its place. An earlier attempt may have kept an older state of it.

@@ -52,6 +52,10 @@ func (p *Pipeline) overdue(ctx context.Context, plan *Plan, id string) error {
 	if err != nil || !late {
 		return err
 	}
+	author, err := p.authors.One(ctx, row.Value.Conversation.Author.ID, "-")
+	if err != nil || author.Value.Objected { // an erasure is on its way
+		return err
+	}
 	p.Ports.Log.Warn("answer overdue", "conversation", id, "account", row.Value.Conversation.Account, "due", row.Value.Conversation.Due)
 	return p.tellAll(ctx, plan, row.Value.Conversation)
 }

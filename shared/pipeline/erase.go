@@ -25,11 +25,14 @@ type Erased struct {
 	Conversations int `json:"conversations"`
 	Records       int `json:"records"`
 	Archive       int `json:"archive"` // batches looked through
+
+	fresh int // of the mentions, those that were not erased before
 }
 
 // Erase removes the traces of an author, or of all authors of a person, between two times: content in the store and
 // archive, what we wrote into CRMs. A tombstone stays, so that no look-back or replay brings it back. Twice is fine, and
-// needed once: what was on its way into a CRM while it ran is found the second time (a job does that).
+// needed: what was on its way into the ledger or a CRM while it ran is found the next time. A job does that until nothing
+// new is found.
 func (p *Pipeline) Erase(ctx context.Context, e flow.Erasure, from, to time.Time) (Erased, error) {
 	var done Erased
 	plan, err := p.Plans.Plan(ctx, "")
@@ -42,6 +45,9 @@ func (p *Pipeline) Erase(ctx context.Context, e flow.Erasure, from, to time.Time
 	}
 	for _, author := range authors {
 		err := p.entomb(ctx, author)
+		if end := p.now().Add(time.Minute); end.After(to) {
+			to = end // all that came before the tombstone
+		}
 		if err == nil {
 			err = p.erase(ctx, plan, author, from, to, &done)
 		}
@@ -89,8 +95,9 @@ func (p *Pipeline) entomb(ctx context.Context, author string) error {
 
 // traces is what the ledger knows of an author in a stretch of time.
 type traces struct {
-	mentions map[string]map[string][]string // mention → CRM account → records, as object#id
-	receipts map[string]bool
+	mentions  map[string]map[string][]string // mention → CRM account → records, as object#id
+	exchanges map[string]bool                // conversations in which an attempt may have left something
+	receipts  map[string]bool
 }
 
 // erase removes what an author said in a stretch of time.
@@ -104,6 +111,11 @@ func (p *Pipeline) erase(ctx context.Context, plan *Plan, author string, from, t
 			return err
 		}
 		done.Mentions++
+	}
+	for _, id := range sorted(found.exchanges) {
+		if err := p.eraseConversation(ctx, plan, id, author, done); err != nil {
+			return err
+		}
 	}
 	return p.unarchive(ctx, plan, author, found, from, to, done)
 }
@@ -123,7 +135,7 @@ func places(doc *config.Document) []string {
 
 // trace finds what an author left.
 func (p *Pipeline) trace(ctx context.Context, plan *Plan, author string, from, to time.Time) (traces, error) {
-	found := traces{map[string]map[string][]string{}, map[string]bool{}}
+	found := traces{map[string]map[string][]string{}, map[string]bool{}, map[string]bool{}}
 	short := p.authorHash(author)
 	for _, name := range places(plan.Doc) {
 		err := p.Lines(ctx, name, from, to, func(at ledger.Place, l ledger.Line) error {
@@ -132,6 +144,9 @@ func (p *Pipeline) trace(ctx context.Context, plan *Plan, author string, from, t
 			}
 			receipt, _, _ := strings.Cut(at.Sort, "/")
 			found.receipts[receipt] = true
+			if l.Exchange != "" {
+				found.exchanges[l.Exchange] = true
+			}
 			if l.Mention == "" {
 				return nil
 			}
@@ -199,80 +214,100 @@ func (p *Pipeline) eraseMention(ctx context.Context, plan *Plan, id string, reco
 		v.Mention = flow.Mention{ID: id, Network: m.Network, Account: m.Account, Brand: m.Brand, Direction: m.Direction, Deleted: true}
 		v.Decision = decide.Decision{Outcome: v.Decision.Outcome, Conversation: v.Decision.Conversation}
 		v.Erased = true
+		done.fresh++
 		return true, nil
 	})
 	p.recent.forget(id)
 	if err == nil && conv != "" && m.Direction != flow.Out {
-		err = p.eraseConversation(ctx, conv, done)
+		err = p.eraseConversation(ctx, plan, conv, "", done)
 	}
 	if err != nil {
 		return err
 	}
 	for _, a := range plan.Doc.CRMs {
-		var list []crm.Record
 		mine := p.erasable(plan, a, flow.KindMention, m.Brand, env)
-		for _, r := range mine {
+		for i := range mine {
 			for _, known := range records[a.Name] {
-				if object, id, ok := strings.Cut(known, "#"); ok && (object == r.Object || object == "" && len(mine) == 1) {
-					r.ID = id
+				if object, id, ok := strings.Cut(known, "#"); ok && (object == mine[i].Object || object == "" && len(mine) == 1) {
+					mine[i].ID = id
 				}
 			}
-			list = append(list, r)
 		}
-		if conv != "" && m.Direction != flow.Out {
-			list = append(list, p.erasable(plan, a, flow.KindConversation, m.Brand, env)...)
-		}
-		if err := p.eraseFrom(ctx, a, list, done); err != nil {
+		if err := p.eraseFrom(ctx, a, mine, done); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// eraseConversation leaves of an exchange that there was one, and of its answers that they were given.
-func (p *Pipeline) eraseConversation(ctx context.Context, id string, done *Erased) error {
+// eraseConversation leaves of an exchange that there was one, and of its answers that they were given. Where an author is
+// named it must be theirs.
+func (p *Pipeline) eraseConversation(ctx context.Context, plan *Plan, id, author string, done *Erased) error {
+	mine := false
 	row, err := p.updateConversation(ctx, id, func(r *store.Row[ConversationRow]) bool {
-		if r.Value.Erased {
+		c := r.Value.Conversation
+		if mine = author == "" || c.Author.ID == author; !mine || r.Value.Erased {
 			return false
 		}
-		c := r.Value.Conversation
 		r.Value.Conversation = flow.Conversation{ID: c.ID, Account: c.Account, Brand: c.Brand, Network: c.Network, Root: c.Root, Private: c.Private,
 			Author: flow.Author{ID: c.Author.ID}, Status: flow.Closed, Number: c.Number, Previous: c.Previous, Opened: c.Opened, ClosedAt: p.now(),
 			Updated: p.now(), Source: c.Source, Revision: c.Revision + 1}
 		r.Value.Erased = true
 		done.Conversations++
+		done.fresh++
 		return true
 	})
-	if err != nil {
+	if err != nil || row.Version == 0 || !mine {
 		return err
 	}
 	for _, reply := range row.Value.Replies {
-		_, err := p.replies.Update(ctx, reply, "-", func(r *store.Row[ReplyRow]) (bool, error) {
-			a := &r.Value.Reply
-			if r.Version == 0 || a.Author.ID == "" {
-				return false, nil
-			}
-			a.Author, a.Text, a.Permalink = flow.Author{}, "", ""
-			if a.State == flow.Approved {
-				a.State, a.Reason = flow.Failed, "the author's traces were erased"
-			}
-			return true, nil
-		})
-		if err != nil {
+		if err := p.eraseReply(ctx, reply); err != nil {
+			return err
+		}
+	}
+	brand := row.Value.Conversation.Brand
+	env := decide.EnvOf(flow.Mention{}, decide.Decision{}, &row.Value.Conversation, nil, plan.Doc.Brand(brand), "")
+	for _, a := range plan.Doc.CRMs {
+		if err := p.eraseFrom(ctx, a, p.erasable(plan, a, flow.KindConversation, brand, env), done); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// eraseReply forgets to whom an answer went, and what it said. One that was not sent yet is not sent any more.
+func (p *Pipeline) eraseReply(ctx context.Context, id string) error {
+	_, err := p.replies.Update(ctx, id, "-", func(r *store.Row[ReplyRow]) (bool, error) {
+		a := &r.Value.Reply
+		if r.Version == 0 || a.Author.ID == "" {
+			return false, nil
+		}
+		a.Author, a.Text, a.Permalink = flow.Author{}, "", ""
+		if a.State == flow.Approved {
+			a.State, a.Reason, r.Value.Ended = flow.Failed, "the author's traces were erased", p.now()
+		}
+		return true, nil
+	})
+	return err
 }
 
 // erasePerson takes an author away from the person it was linked to. A person that we made of the author alone goes from
 // the CRMs as well; of another, whose record is the customer's own, our fields are written anew.
 func (p *Pipeline) erasePerson(ctx context.Context, plan *Plan, author string, done *Erased) error {
 	row, err := p.authors.One(ctx, author, "-")
-	id := row.Value.Person
-	if err != nil || id == "" {
+	if err != nil {
 		return err
 	}
+	made := p.personOf(author)
+	if id := row.Value.Person; id != "" && id != made {
+		if err := p.eraseFromPerson(ctx, plan, author, id, done); err != nil {
+			return err
+		}
+	}
+	return p.eraseFromPerson(ctx, plan, author, made, done) // an attempt may have made it without noting it
+}
+
+func (p *Pipeline) eraseFromPerson(ctx context.Context, plan *Plan, author, id string, done *Erased) error {
 	ours := id == p.personOf(author)
 	who, err := p.people.Update(ctx, id, "-", func(r *store.Row[PersonRow]) (bool, error) {
 		v := &r.Value.Person

@@ -31,7 +31,9 @@ type JobRow struct {
 	Started time.Time    `json:"started"`
 	Updated time.Time    `json:"updated"`
 	Fails   int          `json:"fails,omitempty"`   // in a row
-	Pass    int          `json:"pass,omitempty"`    // an erasure goes through everything twice
+	Pass    int          `json:"pass,omitempty"`    // an erasure goes through everything until it finds nothing new
+	Fresh   int          `json:"fresh,omitempty"`   // what the present pass found new
+	Swept   bool         `json:"swept,omitempty"`   // no further pass follows
 	Authors []string     `json:"authors,omitempty"` // whom an erasure is about
 	Result  *Erased      `json:"result,omitempty"`
 }
@@ -100,7 +102,7 @@ func (p *Pipeline) work(ctx context.Context, id string) error {
 	defer release()
 	row, err := p.jobs.One(ctx, id, "-")
 	j := &row.Value
-	again := j.Kind == "erase" && j.State == "done" && j.Pass == 1
+	again := j.Kind == "erase" && j.State == "done" && !j.Swept
 	if err != nil || row.Version == 0 || j.State != "running" && !again {
 		return err
 	}
@@ -123,7 +125,7 @@ func (p *Pipeline) work(ctx context.Context, id string) error {
 		j.Fails++
 	default:
 		j.Problem, j.Fails = "", 0
-		if !more || j.Pass == 1 {
+		if !more || j.Pass > 0 {
 			j.State = "done"
 		}
 	}
@@ -151,8 +153,8 @@ func (p *Pipeline) wakeAt(ctx context.Context, id string, at time.Time) error {
 // eraseSpan is how much of the ledger one page of an erasure goes through.
 const eraseSpan = 7 * 24 * time.Hour
 
-// erasePage does one page of an erasure. It is done after the first pass; what was on its way into a CRM meanwhile is found
-// in a second one, which begins when nobody can be at it any more.
+// erasePage does one page of an erasure. It is done after the first pass; what was on its way into the ledger or a CRM
+// meanwhile is found in the next, which begins when nobody can be at it any more. The last is the one that finds nothing.
 func (p *Pipeline) erasePage(ctx context.Context, j *JobRow) (more bool, wait time.Duration, err error) {
 	plan, err := p.Plans.Plan(ctx, "")
 	if err != nil {
@@ -171,6 +173,9 @@ func (p *Pipeline) erasePage(ctx context.Context, j *JobRow) (more bool, wait ti
 	}
 	if j.From.IsZero() {
 		j.From = j.To.AddDate(-2, 0, 0)
+	}
+	if end := p.now().Add(time.Minute); j.Cursor == "" && end.After(j.To) {
+		j.To = end // all that came before the tombstone
 	}
 	from := j.From
 	if j.Cursor != "" {
@@ -196,6 +201,8 @@ func (p *Pipeline) erasePage(ctx context.Context, j *JobRow) (more bool, wait ti
 			}
 		}
 	}
+	j.Fresh += page.fresh
+	page.fresh = 0
 	if j.Pages++; j.Pass == 0 {
 		j.Result, j.Done = &page, page.Mentions
 	}
@@ -203,9 +210,10 @@ func (p *Pipeline) erasePage(ctx context.Context, j *JobRow) (more bool, wait ti
 		j.Cursor = to.Format(time.RFC3339Nano)
 		return true, 0, nil
 	}
-	j.Cursor = ""
+	j.Swept = j.Pass > 0 && j.Fresh == 0
+	j.Cursor, j.Fresh = "", 0
 	j.Pass++
-	return j.Pass < 2, leaseFor + p.Ports.Fence, nil
+	return !j.Swept, leaseFor + p.Ports.Fence, nil
 }
 
 // backfill reads one page of the past into the bulk lane, marked as history.

@@ -189,6 +189,9 @@ func (w *world) person(id string) *flow.Person {
 func (w *world) apply(o *one, row *held[MentionRow], d decide.Decision) {
 	o.line.Outcome, o.line.Reason = ledger.Outcome(d.Outcome), d.Reason
 	if o.inputs.Objected || d.Outcome == string(ledger.Suppressed) {
+		if o.inputs.Objected {
+			o.line.Exchange = o.exchange
+		}
 		o.inputs, o.line.Outcome = nil, ledger.Suppressed // nothing of it is kept
 		return
 	}

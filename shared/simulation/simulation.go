@@ -6,21 +6,24 @@ package simulation
 
 import (
 	"context"
+	"encoding/base64"
 	"errors"
 	"fmt"
+	"hash"
+	"hash/fnv"
 	"io"
 	"iter"
 	"log/slog"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"time"
 
 	"rapport/shared/app"
-	"rapport/shared/archive"
 	archivememory "rapport/shared/archive/memory"
+	"rapport/shared/config"
 	"rapport/shared/crm"
 	"rapport/shared/fault"
-	"rapport/shared/flow"
 	"rapport/shared/network"
 	"rapport/shared/pipeline"
 	"rapport/shared/queue"
@@ -34,8 +37,10 @@ import (
 type Options struct {
 	Seed  uint64
 	Posts int // 0 = 25
-	// Store replaces the memory driver, for runs on a real one.
-	Store store.Store
+	// Store replaces the memory driver, for runs on a real one. It is given the clock.
+	Store func(now func() time.Time) store.Store
+	// Plans are the versions of the configuration, made by Plans; nil = made for this run.
+	Plans []*pipeline.Plan
 	// Log gets a line per step, for looking at a failing seed.
 	Log io.Writer
 }
@@ -44,8 +49,9 @@ type Options struct {
 type Result struct {
 	Seed       uint64
 	Steps      int
-	Faults     int // injected
-	Events     int // taken in, repeats included
+	Faults     int    // injected
+	Events     int    // taken in, repeats included
+	History    uint64 // a hash of everything that happened, in order
 	Violations []string
 }
 
@@ -57,30 +63,47 @@ type Sim struct {
 	ids      int
 	app      *app.App
 	queue    *queuememory.Queue
+	archive  *archivememory.Archive
+	mirror   mirror
 	net      *net
-	keyed    *model
-	list     *model
+	keyed    *model // a unique key, webhooks, a token that rotates
+	list     *model // no unique key
+	watch    *model // observed: never called
 	workers  []*worker
 	active   *worker
 	calm     bool // no more faults: the world recovers
+	burst    time.Time
 	faults   int
 	steps    int
 	kills    int
 	redriven int
+	erased   string // author whose traces had to go
+	job      string
+	lanes    []lane
+	history  hash.Hash64
 	log      func(format string, args ...any)
 
 	violations []string
 }
 
+// lane is a queue with what works on it.
+type lane struct {
+	name    queue.Lane
+	verb    string
+	most    int
+	handler queue.Handler
+}
+
 // worker is one call of a handler, as a coroutine.
 type worker struct {
-	name    string
-	started time.Time
-	next    func() (struct{}, bool)
-	stop    func()
-	yield   func(struct{}) bool
-	dead    bool
-	read    map[string]int // CRM rows it read: row → edits by humans it saw
+	name     string
+	started  time.Time
+	next     func() (struct{}, bool)
+	stop     func()
+	yield    func(struct{}) bool
+	dead     bool
+	troubled bool           // the store failed it
+	read     map[string]int // CRM rows it read: row → edits by humans it saw
 }
 
 // crash is how a worker dies.
@@ -96,14 +119,15 @@ const (
 
 // Run plays one seed to its end.
 func Run(o Options) (res Result) {
-	s := &Sim{rng: rand.New(rand.NewPCG(o.Seed, 0x5eed)), options: o, now: time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)}
+	s := &Sim{rng: rand.New(rand.NewPCG(o.Seed, 0x5eed)), options: o, now: time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC), history: fnv.New64a()}
 	res.Seed = o.Seed
-	s.log = func(string, ...any) {}
+	out := io.Writer(s.history)
 	if o.Log != nil {
-		s.log = func(format string, args ...any) {
-			fmt.Fprintf(o.Log, "%s #%d ", s.now.Format("15:04:05.000"), s.steps)
-			fmt.Fprintf(o.Log, format+"\n", args...)
-		}
+		out = io.MultiWriter(s.history, o.Log)
+	}
+	s.log = func(format string, args ...any) {
+		fmt.Fprintf(out, "%s #%d ", s.now.Format("15:04:05.000"), s.steps)
+		fmt.Fprintf(out, format+"\n", args...)
 	}
 	if err := s.build(); err != nil {
 		res.Violations = []string{"setup: " + err.Error()}
@@ -112,33 +136,72 @@ func Run(o Options) (res Result) {
 	defer s.killAll()
 	s.play()
 	s.verify()
-	res.Steps, res.Faults, res.Events, res.Violations = s.steps, s.faults, s.net.taken, s.violations
+	res.Steps, res.Faults, res.Events, res.History, res.Violations = s.steps, s.faults, s.net.taken, s.history.Sum64(), s.violations
 	return res
 }
 
 func (s *Sim) build() error {
 	if s.options.Posts == 0 {
-		s.options.Posts = 25
+		s.options.Posts = 16
 	}
 	clock := func() time.Time { return s.now }
 	var inner store.Store = storememory.New(storememory.Options{Now: clock})
 	if s.options.Store != nil {
-		inner = s.options.Store
+		inner = s.options.Store(clock)
+	}
+	// The key of the hashes is the same in every run, else nothing could be replayed.
+	meta := store.Table[string]{Store: inner, Name: "meta"}
+	pepper := store.Row[string]{Part: "pepper", Sort: "-", Value: base64.StdEncoding.EncodeToString([]byte("0123456789abcdef0123456789abcdef"))}
+	if res := meta.Put(context.Background(), &pepper)[0]; res.Err != nil {
+		return res.Err
 	}
 	s.queue = queuememory.New(queuememory.Options{Now: clock, NewID: s.newID, Visibility: visibility})
+	s.archive, s.mirror = archivememory.New(), mirror{}
 	s.net = newNet(s)
-	s.keyed, s.list = newModel(s, "keyed", true), newModel(s, "list", false)
+	s.keyed, s.list, s.watch = newModel(s, "keyed", true), newModel(s, "list", false), newModel(s, "watch", true)
 	var err error
 	s.app, err = app.New(context.Background(), app.Options{
-		Store: &unsafeStore{inner, s}, Queue: &unsafeQueue{s.queue, s}, Archive: &unsafeArchive{archivememory.New(), s}, Secrets: oneSecret{},
-		Networks: map[string]network.Network{"net": s.net}, CRMs: map[string]crm.CRM{"keyed": s.keyed, "list": s.list},
-		Ports: pipeline.Ports{Now: clock, NewID: s.newID, Log: slog.New(slog.DiscardHandler), Fence: visibility},
+		Store: &unsafeStore{inner, s}, Queue: &unsafeQueue{s.queue, s}, Archive: &unsafeArchive{s.archive, s}, Secrets: canary{},
+		Networks: map[string]network.Network{"net": s.net}, CRMs: map[string]crm.CRM{"keyed": rotating{s.keyed}, "list": s.list, "watch": s.watch},
+		Ports: pipeline.Ports{Now: clock, NewID: s.newID, Log: slog.New(slog.NewTextHandler(&watchful{s}, nil)), Fence: visibility},
 	})
 	if err != nil {
 		return err
 	}
-	_, err = s.app.Publish(context.Background(), []byte(document(1)), "simulation", "seed", "")
-	return err
+	for _, q := range topology.Queues() {
+		l := lane{name: queue.Lane(q.Name), verb: app.Verb(queue.Lane(q.Name)), most: 8}
+		if l.handler = s.app.Handler(l.name); l.verb == "poll" || l.verb == "reply" || l.verb == "jobs" {
+			l.most = 1
+		}
+		s.lanes = append(s.lanes, l)
+	}
+	if s.options.Plans == nil {
+		if s.options.Plans, err = Plans(); err != nil {
+			return err
+		}
+	}
+	s.app.Use(s.options.Plans[0])
+	return s.app.SaveToken(context.Background(), "keyed", s.keyed.grant())
+}
+
+// Plans compiles the versions of the configuration between which runs switch. They may be shared by runs.
+func Plans() ([]*pipeline.Plan, error) {
+	s := &Sim{options: Options{Posts: 1}, rng: rand.New(rand.NewPCG(0, 0))}
+	crms := map[string]crm.CRM{"keyed": newModel(s, "keyed", true), "list": newModel(s, "list", false), "watch": newModel(s, "watch", true)}
+	connectors := app.Connectors(map[string]network.Network{"net": &net{}}, crms)
+	var plans []*pipeline.Plan
+	for variant := 1; variant <= 2; variant++ {
+		doc, err := config.Load([]byte(document(variant)), config.Options{File: "simulation", Connectors: connectors})
+		if err != nil {
+			return nil, err
+		}
+		plan, err := app.Compile(doc, crms)
+		if err != nil {
+			return nil, err
+		}
+		plans = append(plans, plan)
+	}
+	return plans, nil
 }
 
 func (s *Sim) newID() string { s.ids++; return fmt.Sprintf("%011d%06d", s.now.UnixMilli()%1e11, s.ids) }
@@ -161,7 +224,7 @@ func (s *Sim) point(where string) {
 	if w.dead { // its deferred calls reach nothing any more
 		return
 	}
-	if s.chance(0.005) || s.now.Sub(w.started) > limit {
+	if s.chance(0.012) || s.now.Sub(w.started) > limit {
 		s.log("%s crashes at %s", w.name, where)
 		w.dead = true
 		panic(crash{})
@@ -218,19 +281,14 @@ func (s *Sim) killAll() {
 }
 
 // start hands a batch of a lane to a worker.
-func (s *Sim) start(lane queue.Lane) {
-	size := 1 + s.rng.IntN(8)
-	if v := app.Verb(lane); v == "poll" || v == "reply" || v == "jobs" {
-		size = 1
-	}
-	batch := s.queue.Receive(lane, size)
+func (s *Sim) start(l lane) {
+	batch := s.queue.Receive(l.name, 1+s.rng.IntN(l.most))
 	if len(batch) == 0 {
 		return
 	}
-	handler := s.app.Handler(lane)
-	s.spawn(fmt.Sprintf("%s-%d", app.Verb(lane), s.steps), func() {
+	s.spawn(l.verb+"-"+strconv.Itoa(s.steps), func() {
 		s.log("%s takes %d", s.active.name, len(batch))
-		errs := handler(context.Background(), batch)
+		errs := l.handler(context.Background(), batch)
 		for i, m := range batch {
 			var err error = fault.New(fault.Transient, "no answer")
 			if i < len(errs) {
@@ -240,34 +298,39 @@ func (s *Sim) start(lane queue.Lane) {
 				s.log("  %s: %v", s.active.name, err)
 			}
 			s.queue.Settle(m, err)
-			if s.chance(0.01) { // at least once: it comes again although it was done
+			if s.chance(0.02) { // at least once: it comes again although it was done
 				_ = s.queue.Send(context.Background(), queue.Message{Lane: m.Lane, Group: m.Group, Body: m.Body})
 			}
 		}
 	})
 }
 
+// most bounds the steps of a run: who needs more is stuck.
+const most = 60_000
+
 // play runs history: first with faults, then calm, until nothing is under way.
 func (s *Sim) play() {
-	for s.steps = 0; s.steps < 200_000; s.steps++ {
-		if !s.calm && s.net.finished() && s.rng.IntN(200) == 0 {
+	for s.steps = 0; s.steps < most; s.steps++ {
+		if !s.calm && s.net.finished() && s.rng.IntN(150) == 0 {
 			s.calm = true
-			s.keyed.recover()
-			s.list.recover()
+			for _, m := range []*model{s.keyed, s.list} {
+				m.recover()
+			}
+			s.net.slow, s.burst = time.Time{}, time.Time{}
 			s.log("calm")
 		}
 		if s.step() {
 			continue
 		}
-		if s.calm && s.idle() && !s.redrive() {
+		if s.calm && s.idle() && !s.operator() {
 			return
 		}
 		s.now = s.now.Add(time.Duration(50+s.rng.IntN(1000)) * time.Millisecond)
 		if len(s.workers) == 0 && s.rng.IntN(3) == 0 {
-			s.now = s.now.Add(time.Duration(s.rng.IntN(20)) * time.Second)
+			s.now = s.now.Add(time.Duration(s.rng.IntN(30)) * time.Second)
 		}
 	}
-	s.violate("still busy after %d steps", s.steps)
+	s.violate("still busy after %d steps: %s", s.steps, s.business())
 }
 
 // step does one thing; false where nothing could be done but to wait.
@@ -278,10 +341,9 @@ func (s *Sim) step() bool {
 		s.resume(s.rng.IntN(len(s.workers)))
 		return true
 	case n < 80 && len(s.workers) < 5:
-		lanes := topology.Queues()
 		before := len(s.workers)
-		for _, i := range s.rng.Perm(len(lanes)) {
-			if s.start(queue.Lane(lanes[i].Name)); len(s.workers) > before {
+		for i, at := 0, s.rng.IntN(len(s.lanes)); i < len(s.lanes); i++ {
+			if s.start(s.lanes[(at+i)%len(s.lanes)]); len(s.workers) > before {
 				return true
 			}
 		}
@@ -296,9 +358,11 @@ func (s *Sim) step() bool {
 			}
 		})
 		return false
-	case n == 94 && !s.calm && s.rng.IntN(3) == 0:
+	case n == 94 && !s.calm:
 		s.disturb()
 		return true
+	case n == 95:
+		s.reconnect()
 	}
 	return len(s.workers) > 0
 }
@@ -308,183 +372,38 @@ func (s *Sim) busy(name string) bool {
 	return slices.ContainsFunc(s.workers, func(w *worker) bool { return w.name == name })
 }
 
-// disturb changes the world: humans, agents, configuration, the end of a process.
-func (s *Sim) disturb() {
-	switch s.rng.IntN(8) {
-	case 0, 1:
-		s.keyed.humanEdit()
-	case 2, 3:
-		s.keyed.agentAnswers()
-	case 4:
-		s.keyed.expire()
-	case 5:
-		s.keyed.storm()
-	case 6:
-		if s.kills < 3 {
-			s.kills++
-			s.log("the process is killed")
-			s.faults++
-			s.killAll()
-			s.queue.Reopen()
-		}
-	case 7:
-		text := document(1 + s.rng.IntN(2))
-		if _, err := s.app.Publish(context.Background(), []byte(text), "simulation", "seed", ""); err != nil && !fault.Is(err, fault.Transient) {
-			s.violate("publish: %v", err)
-		}
-	}
-}
-
-// redrive does what an operator does with messages that crashed six times: it tries them again.
-func (s *Sim) redrive() (some bool) {
-	depth, err := s.queue.Depth(context.Background())
-	if err != nil {
-		s.violate("depth: %v", err)
-	}
-	for _, d := range depth {
-		if d.Dead > 0 && s.redriven < 20 {
-			n, err := s.queue.Redrive(context.Background(), d.Lane, 100)
-			if err != nil {
-				s.violate("redrive: %v", err)
-			}
-			s.redriven++
-			some = some || n > 0
-			s.log("redrive of %d in %s", n, d.Lane)
-		}
-	}
-	return some
-}
-
 // idle tells whether nothing is under way any more.
-func (s *Sim) idle() bool {
+func (s *Sim) idle() bool { return s.business() == "" }
+
+// business tells what is under way, "" if nothing is.
+func (s *Sim) business() string {
 	if len(s.workers) > 0 || !s.net.finished() || s.net.unread() {
-		return false
+		return fmt.Sprintf("%d workers, %d webhooks to send, feed read up to %d of %d", len(s.workers), len(s.net.todo), s.net.cursor, len(s.net.feed))
 	}
 	depth, err := s.queue.Depth(context.Background())
 	if err != nil {
 		s.violate("depth: %v", err)
 	}
 	for _, d := range depth {
-		if d.Lane != topology.Polls && d.Waiting+d.Held+d.Delayed > 0 {
-			return false
+		if n := d.Waiting + d.Held + d.Delayed; d.Lane != topology.Polls && n > 0 {
+			return fmt.Sprintf("%d messages in %s", n, d.Lane)
 		}
 	}
 	for _, name := range []string{"keyed", "list"} {
 		if n, err := s.app.Waiting(context.Background(), name); err != nil || n > 0 {
-			return false
+			return fmt.Sprintf("%d parked for %s", n, name)
 		}
 	}
-	return true
+	if s.job != "" {
+		if j, err := s.app.Job(context.Background(), s.job); err != nil || !j.Swept {
+			return fmt.Sprintf("erasure in pass %d: %v", j.Pass, err)
+		}
+	}
+	return ""
 }
 
 func (s *Sim) violate(format string, args ...any) {
 	v := fmt.Sprintf(format, args...)
 	s.log("VIOLATION %s", v)
 	s.violations = append(s.violations, v)
-}
-
-// oneSecret has one secret for everything.
-type oneSecret struct{}
-
-func (oneSecret) Get(context.Context, string) (flow.Secret, error) {
-	return flow.NewSecret("one for all"), nil
-}
-func (oneSecret) Forget(string) {}
-
-// unsafeStore gives way and fails at every call.
-type unsafeStore struct {
-	store.Store
-	s *Sim
-}
-
-// before draws what happens at a call: nothing, or a failure before it took effect.
-func (s *Sim) before(where string) error {
-	s.point(where)
-	if s.lost() {
-		return errLost
-	}
-	if s.active != nil && s.chance(0.012) {
-		s.log("  %s throttled at %s", s.active.name, where)
-		return fault.New(fault.Transient, "throttled at %s", where)
-	}
-	return nil
-}
-
-func (u *unsafeStore) Get(ctx context.Context, keys ...store.Key) ([]store.Item, error) {
-	if err := u.s.before("get"); err != nil {
-		return nil, err
-	}
-	return u.Store.Get(ctx, keys...)
-}
-
-func (u *unsafeStore) Put(ctx context.Context, items ...store.Item) []store.Result {
-	return u.each("put", items, func(item store.Item) store.Result { return u.Store.Put(ctx, item)[0] })
-}
-
-func (u *unsafeStore) Delete(ctx context.Context, items ...store.Item) []store.Result {
-	return u.each("delete", items, func(item store.Item) store.Result { return u.Store.Delete(ctx, item)[0] })
-}
-
-// each writes items one by one: in between the worker may die, and a write may happen although its answer is lost.
-func (u *unsafeStore) each(where string, items []store.Item, write func(store.Item) store.Result) []store.Result {
-	out := make([]store.Result, len(items))
-	for i, item := range items {
-		if i%4 == 0 {
-			u.s.point(where)
-		}
-		if u.s.lost() {
-			out[i].Err = errLost
-			continue
-		}
-		if u.s.active != nil && u.s.chance(0.004) {
-			out[i].Err = fault.New(fault.Transient, "throttled at %s", where)
-			continue
-		}
-		out[i] = write(item)
-		if out[i].Err == nil && u.s.active != nil && u.s.chance(0.002) {
-			out[i] = store.Result{Err: fault.New(fault.Ambiguous, "%s was done, the answer was cut", where)}
-		}
-	}
-	return out
-}
-
-// unsafeQueue fails before and after sending, and sends twice.
-type unsafeQueue struct {
-	queue.Queue
-	s *Sim
-}
-
-func (u *unsafeQueue) Send(ctx context.Context, messages ...queue.Message) []error {
-	errs := make([]error, len(messages))
-	u.s.point("send")
-	for i, m := range messages {
-		switch {
-		case u.s.lost():
-			errs[i] = errLost
-		case u.s.active != nil && u.s.chance(0.004):
-			errs[i] = fault.New(fault.Transient, "the queue is busy")
-		default:
-			if u.s.chance(0.05) {
-				m.Delay += time.Duration(u.s.rng.IntN(20)) * time.Second
-			}
-			errs[i] = u.Queue.Send(ctx, m)[0]
-			if u.s.active != nil && u.s.chance(0.004) {
-				errs[i] = fault.New(fault.Ambiguous, "sent, but the answer was cut")
-			}
-		}
-	}
-	return errs
-}
-
-// unsafeArchive fails now and then.
-type unsafeArchive struct {
-	archive.Archive
-	s *Sim
-}
-
-func (u *unsafeArchive) Write(ctx context.Context, b archive.Batch) (string, error) {
-	if err := u.s.before("archive"); err != nil {
-		return "", err
-	}
-	return u.Archive.Write(ctx, b)
 }

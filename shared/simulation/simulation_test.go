@@ -3,10 +3,16 @@ package simulation
 import (
 	"flag"
 	"os"
+	"path/filepath"
 	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
+
+	"rapport/shared/datafile"
+	"rapport/shared/store"
+	"rapport/shared/store/sqlite"
 )
 
 var (
@@ -14,11 +20,41 @@ var (
 	first = flag.Uint64("seed", 1, "the first seed; with -seeds 1 -v it prints its history")
 )
 
+// onFile tells which seeds are played on a data file instead of memory: one in a hundred.
+func onFile(seed uint64) bool { return seed%100 == 50 }
+
+// options of a seed.
+func options(t *testing.T, seed uint64) Options {
+	o := Options{Seed: seed}
+	if *seeds == 1 && testing.Verbose() {
+		o.Log = os.Stdout
+	}
+	if onFile(seed) {
+		file, err := datafile.Open(filepath.Join(t.TempDir(), "rapport.db"), datafile.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { _ = file.Close() })
+		o.Store = func(now func() time.Time) store.Store {
+			s, err := sqlite.New(file, sqlite.Options{Now: now})
+			if err != nil {
+				t.Error(err)
+			}
+			return s
+		}
+	}
+	return o
+}
+
 // TestSimulation plays seeds; a failing one is printed and replays with -seed N -seeds 1 -v.
 func TestSimulation(t *testing.T) {
 	var wg sync.WaitGroup
 	var next, faults, events, steps atomic.Int64
 	next.Store(int64(*first) - 1)
+	plans, err := Plans()
+	if err != nil {
+		t.Fatal(err)
+	}
 	last := int64(*first) + int64(*seeds) - 1
 	for range runtime.NumCPU() {
 		wg.Go(func() {
@@ -27,10 +63,8 @@ func TestSimulation(t *testing.T) {
 				if seed > last || t.Failed() {
 					return
 				}
-				o := Options{Seed: uint64(seed)}
-				if *seeds == 1 && testing.Verbose() {
-					o.Log = os.Stdout
-				}
+				o := options(t, uint64(seed))
+				o.Plans = plans
 				res := Run(o)
 				faults.Add(int64(res.Faults))
 				events.Add(int64(res.Events))
@@ -47,4 +81,17 @@ func TestSimulation(t *testing.T) {
 	wg.Wait()
 	t.Logf("%d seeds, %d steps, %d faults injected, %d events taken in: 0 unaccounted, 0 duplicates, 0 human edits overwritten unless said above",
 		*seeds, steps.Load(), faults.Load(), events.Load())
+}
+
+// TestOneSeedIsOneHistory plays seeds twice: everything happens again in the same order.
+func TestOneSeedIsOneHistory(t *testing.T) {
+	for seed := uint64(1); seed <= 3; seed++ {
+		a, b := Run(Options{Seed: seed}), Run(Options{Seed: seed})
+		if a.History != b.History || a.Steps != b.Steps || a.Faults != b.Faults {
+			t.Errorf("seed %d: %+v, then %+v", seed, a, b)
+		}
+		if c := Run(Options{Seed: seed + 1000}); c.History == a.History {
+			t.Errorf("seeds %d and %d have one history", seed, seed+1000)
+		}
+	}
 }

@@ -1,25 +1,35 @@
 package simulation
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
+	"strings"
 	"time"
 
+	"rapport/shared/archive"
+	"rapport/shared/fault"
 	"rapport/shared/flow"
 	"rapport/shared/ledger"
+	"rapport/shared/pipeline"
+	"rapport/shared/store"
 )
 
 // document is the configuration; its variants differ in a rule and a field, and are switched in flight.
 func document(variant int) string {
-	extra := `"one"`
+	extra, route := `"one"`, "service"
 	if variant == 2 {
-		extra = `"two"`
+		extra, route = `"two"`, "product"
 	}
 	return fmt.Sprintf(`version: 1
 brands:
   - name: nordlicht
     languages: [de, en]
     terms: [nordlicht]
+    sla: {low: 4m, normal: 3m, high: 2m, urgent: 1m}
 hooks:
   - {name: hook, kind: net, secrets: {secret: "env:X"}}
   - {name: crmhook, kind: keyed, secrets: {secret: "env:X"}}
@@ -28,34 +38,54 @@ networks:
 crms:
   - {name: keyed, kind: keyed, hook: crmhook, mode: write}
   - {name: list, kind: list, mode: write}
+  - {name: watch, kind: watch}
 filters:
   - {name: ignored, when: 'mention.text contains "ignore"'}
+routing:
+  - {name: broken, when: 'mention.text contains "kaputt"', department: %s}
 mapping:
   - crm: keyed
     object: mention
     for: mention
     fields:
-      text: text
-      rev: &rev 'mention.deleted ? 99999999999 : (mention.edited.IsZero() ? mention.created.Unix() : mention.edited.Unix())'
-      poison: 'mention.text contains "POISON"'
+      text: {value: text, wins: rapport}
+      note: 'lang + " " + sentiment'
+      rev: {value: 'mention.deleted ? 99999999999 : (mention.edited.IsZero() ? mention.created.Unix() : mention.edited.Unix())', wins: rapport}
+      poison: {value: 'mention.text contains "POISON"', wins: rapport}
       extra: {value: '%s', wins: rapport}
+    links: [{to: conversation}]
   - crm: keyed
     object: case
     for: conversation
     when: conversation.case
-    fields:
+    fields: &case
       subject: {value: conversation.subject, wins: rapport}
-      note: 'conversation.status + " " + conversation.priority'
+      note: 'conversation.status + " " + conversation.priority + " " + conversation.department'
       rev: {value: conversation.revision, wins: rapport}
-      answer: {value: conversation.reply_state, wins: rapport}
+      first: {value: conversation.subject, once: true}
+      rapport_reply_state: {value: conversation.reply_state, at: conversation.reply_at}
+  - crm: keyed
+    object: contact
+    for: person
+    when: crm.accepted || crm.linked
+    fields:
+      name: {value: person.name, once: true}
+      accounts: {value: 'join(person.authors, ";")', wins: rapport}
+      score: {value: person.score.total, wins: rapport}
   - crm: list
     object: mention
     for: mention
     when: not mention.deleted
     fields:
-      text: text
-      poison: 'mention.text contains "POISON"'
-`, extra)
+      text: {value: text, wins: rapport}
+      poison: {value: 'mention.text contains "POISON"', wins: rapport}
+  - {crm: list, object: case, for: conversation, when: conversation.case, fields: *case}
+  - {crm: watch, object: case, for: conversation, when: conversation.case, fields: *case}
+  - crm: watch
+    object: mention
+    for: mention
+    fields: {text: text}
+`, route, extra)
 }
 
 // verify compares what the CRMs hold and what the ledger says with what was said.
@@ -63,14 +93,11 @@ func (s *Sim) verify() {
 	ctx := context.Background()
 	lines := map[string][]ledger.Line{}
 	total := 0
-	from, to := s.now.Add(-12*time.Hour), s.now.Add(time.Hour)
 	for _, account := range []string{"site", "hook"} {
-		err := s.app.Lines(ctx, account, from, to, func(_ ledger.Place, l ledger.Line) error {
+		err := s.app.Lines(ctx, account, s.now.Add(-12*time.Hour), s.now.Add(time.Hour), func(_ ledger.Place, l ledger.Line) error {
 			lines[l.Event] = append(lines[l.Event], l)
 			total++
-			if column, open := l.Final(); open {
-				s.violate("unaccounted: %s is %s (%v)", l.Event, column, l.Deliveries)
-			}
+			s.verifyLine(l)
 			return nil
 		})
 		if err != nil {
@@ -81,32 +108,45 @@ func (s *Sim) verify() {
 		s.violate("%d events were answered with 2xx, the ledger knows %d", s.net.taken, total)
 	}
 	for _, id := range s.net.ids {
-		s.verifyPost(id, s.net.posts[id], lines)
+		s.verifyPost(ctx, id, s.net.posts[id], lines)
 	}
-	for text, n := range s.net.posted {
-		if n > 1 {
-			s.violate("the answer %q stands on the network %d times", text, n)
-		}
-	}
+	s.verifyConversations()
+	s.verifyAnswers()
+	s.verifyErased(ctx)
+	s.verifyReplay(ctx)
+	s.verifyDead(ctx)
 	for _, m := range []*model{s.keyed, s.list} {
-		seen := map[string]bool{}
-		for _, k := range m.order {
-			if seen[k] {
-				s.violate("%s: two records of %s", m.name, k)
-			}
-			seen[k] = true
-			for f, v := range m.rows[k].human {
-				if m.rows[k].fields[f] != v {
-					s.violate("%s: %s lost a human's %s", m.name, k, f)
+		for _, name := range m.order {
+			r := m.rows[name]
+			for _, f := range slices.Sorted(maps.Keys(r.human)) {
+				if r.fields[f] != r.human[f] {
+					s.violate("%s: %s lost a human's %s", m.name, name, f)
 				}
 			}
 		}
 	}
-	s.verifyDead(ctx)
 }
 
-// verifyPost checks one mention: each of its events has a line, and the CRM holds the newest revision.
-func (s *Sim) verifyPost(id string, p *post, lines map[string][]ledger.Line) {
+// verifyLine checks that nothing is under way any more, and that the observed account was told what it would get.
+func (s *Sim) verifyLine(l ledger.Line) {
+	if column, open := l.Final(); open {
+		s.violate("unaccounted: %s is %s (%v)", l.Event, column, l.Deliveries)
+	}
+	if l.Outcome != ledger.Mention {
+		return
+	}
+	if d := l.Delivery("watch"); d == nil || d.State != ledger.NotAllowed {
+		s.violate("%s: the observed account is told %+v", l.Event, d)
+	}
+	for _, d := range l.Deliveries {
+		if strings.Contains(d.Reason, "‹") {
+			s.violate("content stands in the ledger: %s", d.Reason)
+		}
+	}
+}
+
+// verifyPost checks one mention: each of its events has a line, and the CRMs hold what the mapping shows.
+func (s *Sim) verifyPost(ctx context.Context, id string, p *post, lines map[string][]ledger.Line) {
 	before := len(s.violations)
 	defer func() {
 		if len(s.violations) > before {
@@ -120,7 +160,7 @@ func (s *Sim) verifyPost(id string, p *post, lines map[string][]ledger.Line) {
 	for _, e := range p.events {
 		real := 0
 		for _, l := range lines[e] {
-			if l.Outcome != ledger.Merged {
+			if l.Outcome != ledger.Merged && l.Outcome != ledger.Suppressed {
 				real++
 			}
 		}
@@ -130,6 +170,9 @@ func (s *Sim) verifyPost(id string, p *post, lines map[string][]ledger.Line) {
 		case real > 1:
 			s.violate("doubled: %s has %d lines that are not merged", e, real)
 		}
+	}
+	if p.author == s.erased {
+		return
 	}
 	r := s.keyed.rows["mention/"+flow.Key(flow.KindMention, id)]
 	switch {
@@ -145,6 +188,199 @@ func (s *Sim) verifyPost(id string, p *post, lines map[string][]ledger.Line) {
 	case !p.deleted && r.fields["text"] != p.last.Mention.Text:
 		s.violate("%s: the CRM says %q, the author %q", id, r.fields["text"], p.last.Mention.Text)
 	}
+	s.verifyStory(ctx, id, p)
+}
+
+// verifyStory checks that the CRMs hold what a mention's story shows.
+func (s *Sim) verifyStory(ctx context.Context, id string, p *post) {
+	story, err := s.app.Story(ctx, id)
+	if fault.Is(err, fault.NotFound) && p.deleted {
+		return
+	}
+	if err != nil {
+		s.violate("story of %s: %v", id, err)
+		return
+	}
+	if story.Decision.Outcome != string(ledger.Mention) {
+		return
+	}
+	for _, m := range []*model{s.keyed, s.list} {
+		for _, shown := range story.Records[m.name] {
+			r := m.rows[shown.Object+"/"+shown.Key]
+			switch {
+			case r != nil && (r.gone || r.erased), shown.Object == "mention" && p.poison:
+			case r == nil:
+				s.violate("%s: %s of %s is missing", m.name, shown.Key, id)
+			default:
+				s.verifyFields(m, r, shown)
+			}
+		}
+	}
+}
+
+// verifyFields compares a record with what the mapping shows. What is set once, or depends on the version of the
+// configuration, may be older.
+func (s *Sim) verifyFields(m *model, r *row, shown pipeline.Shown) {
+	for _, f := range slices.Sorted(maps.Keys(shown.Fields)) {
+		if f == "extra" || f == "name" || f == "first" || r.human[f] != "" {
+			continue
+		}
+		if is, want := plain(r.fields[f]), plain(shown.Fields[f]); is != want {
+			s.violate("%s: %s of %s is %q, the mapping shows %q", m.name, f, r.key, is, want)
+		}
+	}
+}
+
+func plain(v any) string {
+	if v == nil {
+		return ""
+	}
+	return fmt.Sprint(v)
+}
+
+// rows decodes a table of the store.
+func rows[T any](s *Sim, table string) map[store.Key]T {
+	out := map[store.Key]T{}
+	for k, data := range s.mirror.table(table) {
+		var v T
+		if err := json.Unmarshal(data, &v); err != nil {
+			s.violate("%s %v in the store: %v", table, k, err)
+		}
+		out[k] = v
+	}
+	return out
+}
+
+// verifyConversations checks that there is one exchange per author and thread, and a case of each that deserves one.
+func (s *Sim) verifyConversations() {
+	list := rows[pipeline.ConversationRow](s, "conversation")
+	for k, v := range list {
+		if k.Sort != "current" || v.Conversation.Number != 1 {
+			s.violate("conversation %s %s is number %d", k.Part, k.Sort, v.Conversation.Number)
+		}
+	}
+	for _, id := range s.net.ids {
+		p := s.net.posts[id]
+		if !p.complaint || p.deleted || p.ignored || p.author == s.erased {
+			continue
+		}
+		place := flow.ConversationID("site", p.thread, p.author, false)
+		if _, ok := list[store.Key{Part: place, Sort: "current"}]; !ok {
+			s.violate("the complaint %s has no conversation", id)
+		}
+		for _, m := range []*model{s.keyed, s.list} {
+			if m.rows["case/"+flow.Key(flow.KindConversation, place)] == nil {
+				s.violate("%s: the complaint %s has no case", m.name, id)
+			}
+		}
+	}
+	for _, m := range []*model{s.keyed, s.list} {
+		seen := map[string]bool{}
+		for _, name := range m.order {
+			r := m.rows[name]
+			_, id, _ := flow.SplitKey(r.key)
+			if place := flow.Place(id); r.object == "case" {
+				if seen[place] {
+					s.violate("%s: two cases of %s", m.name, place)
+				}
+				seen[place] = true
+			}
+		}
+	}
+}
+
+// verifyAnswers checks that each answer ended, and stands on the network as often as it should.
+func (s *Sim) verifyAnswers() {
+	byText := map[string]flow.Reply{}
+	for _, v := range rows[pipeline.ReplyRow](s, "reply") {
+		byText[v.Reply.Text] = v.Reply
+	}
+	for _, a := range s.keyed.answers {
+		n := s.net.posted[a.text]
+		r, known := byText[a.text]
+		switch {
+		case n > 1:
+			s.violate("the answer %q stands on the network %d times", a.text, n)
+		case !known && n > 0 && s.erased == "":
+			s.violate("the answer %q was sent and is forgotten", a.text)
+		case !known && a.whole && a.taken && s.erased == "":
+			s.violate("the answer %q was lost", a.text)
+		case !known:
+		case r.State == flow.Sent && n != 1:
+			s.violate("the answer %q is said to be sent and is not", a.text)
+		case r.State == flow.Failed && n != 0:
+			s.violate("the answer %q failed (%s) and stands on the network", a.text, r.Reason)
+		case r.State == flow.Failed && !slices.Contains([]string{"answered meanwhile", "the author deleted what it answers", "nothing is left that it could answer", "the author's traces were erased"}, r.Reason):
+			s.violate("the answer %q was refused: %s", a.text, r.Reason)
+		case r.State != flow.Sent && r.State != flow.Failed:
+			s.violate("the answer %q is %s: %s", a.text, r.State, r.Reason)
+		}
+	}
+}
+
+// verifyErased checks that nothing an author said is anywhere, once it objected.
+func (s *Sim) verifyErased(ctx context.Context) {
+	if s.erased == "" {
+		return
+	}
+	sign := []byte(mark(s.erased))
+	look := func(where string, data []byte) {
+		if bytes.Contains(data, sign) {
+			s.violate("%s objected, and stands in %s: %s", s.erased, where, data)
+		}
+	}
+	for k, data := range s.mirror {
+		look("the store under "+k.Part, data)
+	}
+	for _, account := range []string{"site", "hook"} {
+		for ref, err := range s.archive.List(ctx, account, time.Time{}, time.Time{}) {
+			var b archive.Batch
+			if err == nil {
+				b, err = s.archive.Read(ctx, ref)
+			}
+			if err != nil {
+				s.violate("archive: %v", err)
+			}
+			for _, e := range b.Entries {
+				look("the raw archive of "+e.Line, e.Raw)
+				look("the inputs of "+e.Line, e.Inputs)
+				look("the decision of "+e.Line, e.Decision)
+			}
+		}
+	}
+	for _, m := range []*model{s.keyed, s.list} {
+		for _, name := range m.order {
+			r := m.rows[name]
+			for _, f := range slices.Sorted(maps.Keys(r.fields)) {
+				if !r.gone {
+					look(m.name+" "+name+" "+f, []byte(plain(r.fields[f])))
+				}
+			}
+			_, id, _ := flow.SplitKey(r.key)
+			if p := s.net.posts[id]; p != nil && p.author == s.erased && !r.erased {
+				s.violate("%s holds a record of %s, whose author objected", m.name, id)
+			}
+		}
+	}
+}
+
+// verifyReplay checks that deciding again over what was recorded gives the same, under the configuration of that time.
+func (s *Sim) verifyReplay(ctx context.Context) {
+	differs := map[string]int{}
+	for _, plan := range s.options.Plans {
+		again, err := s.app.Replay(ctx, plan, "site", s.now.Add(-24*time.Hour), s.now.Add(time.Hour))
+		if err != nil {
+			s.violate("replay: %v", err)
+		}
+		for _, c := range again.Changed {
+			differs[c.Line]++
+		}
+	}
+	for _, line := range slices.Sorted(maps.Keys(differs)) {
+		if differs[line] == len(s.options.Plans) {
+			s.violate("replay: %s is decided otherwise now, under any configuration", line)
+		}
+	}
 }
 
 // verifyDead checks that nothing is dead but poison.
@@ -155,7 +391,7 @@ func (s *Sim) verifyDead(ctx context.Context) {
 			s.violate("dead deliveries: %v", err)
 		}
 		for _, d := range dead {
-			if !s.net.posts[d.Mention].poison {
+			if p := s.net.posts[d.Mention]; p == nil || !p.poison {
 				s.violate("%s: %s is dead: %s", name, d.Mention, d.Reason)
 			}
 		}
@@ -169,4 +405,21 @@ func (s *Sim) verifyDead(ctx context.Context) {
 			s.violate("%d dead letters in %s", d.Dead, d.Lane)
 		}
 	}
+}
+
+// settled tells whether a mention's delivery to an account was settled before a moment.
+func (s *Sim) settled(account, mention string, before time.Time) bool {
+	for _, l := range rows[ledger.Line](s, "line") {
+		if d := l.Delivery(account); l.Mention == mention && d != nil && !d.State.Open() && d.At.Before(before) {
+			return true
+		}
+	}
+	return false
+}
+
+// journaled tells whether we know the id of a record.
+func (s *Sim) journaled(account string, r *row) bool {
+	var v pipeline.RecordRow
+	data := s.mirror[store.Key{Part: "record#" + account, Sort: r.object + "#" + r.key}]
+	return len(data) > 0 && json.Unmarshal(data, &v) == nil && v.ID == r.id
 }

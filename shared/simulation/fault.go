@@ -1,0 +1,202 @@
+package simulation
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"rapport/shared/archive"
+	"rapport/shared/fault"
+	"rapport/shared/flow"
+	"rapport/shared/queue"
+	"rapport/shared/store"
+)
+
+// secret is part of every secret and token: it must never be seen in store, queue, archive or log.
+const secret = "c4n4ry"
+
+// canary has one secret for everything.
+type canary struct{}
+
+func (canary) Get(context.Context, string) (flow.Secret, error) {
+	return flow.NewSecret(secret + "-app"), nil
+}
+func (canary) Forget(string) {}
+
+// watchful is the log: it holds no secret.
+type watchful struct{ s *Sim }
+
+func (w *watchful) Write(line []byte) (int, error) {
+	w.s.clean("the log", line)
+	return len(line), nil
+}
+
+// clean watches over what leaves the process.
+func (s *Sim) clean(where string, data []byte) {
+	if bytes.Contains(data, []byte(secret)) {
+		s.violate("a secret stands in %s: %s", where, data)
+	}
+}
+
+// mirror is what the store holds, for looking at it whatever the driver.
+type mirror map[store.Key][]byte
+
+// table gives the rows of a table, by partition and sort key.
+func (m mirror) table(name string) map[store.Key][]byte {
+	out := map[store.Key][]byte{}
+	for k, v := range m {
+		if rest, ok := strings.CutPrefix(k.Part, name+"#"); ok {
+			out[store.Key{Part: rest, Sort: k.Sort}] = v
+		}
+	}
+	return out
+}
+
+// unsafeStore gives way and fails at every call.
+type unsafeStore struct {
+	store.Store
+	s *Sim
+}
+
+// throttled draws a failure before anything took effect; while a burst lasts, nearly every second call fails.
+func (s *Sim) throttled(p float64) bool {
+	if s.active == nil {
+		return false
+	}
+	if s.now.Before(s.burst) {
+		p = 0.4
+	}
+	return s.chance(p)
+}
+
+// before draws what happens at a call: nothing, or a failure before it took effect.
+func (s *Sim) before(where string) error {
+	s.point(where)
+	if s.lost() {
+		return errLost
+	}
+	if s.throttled(0.03) {
+		s.active.troubled = true
+		s.log("  %s throttled at %s", s.active.name, where)
+		return fault.New(fault.Transient, "throttled at %s", where)
+	}
+	return nil
+}
+
+func (u *unsafeStore) Get(ctx context.Context, keys ...store.Key) ([]store.Item, error) {
+	if err := u.s.before("get"); err != nil {
+		return nil, err
+	}
+	return u.Store.Get(ctx, keys...)
+}
+
+func (u *unsafeStore) Put(ctx context.Context, items ...store.Item) []store.Result {
+	return u.each("put", items, func(item store.Item) store.Result {
+		u.s.clean("the store", item.Data)
+		res := u.Store.Put(ctx, item)[0]
+		if res.Err == nil {
+			u.s.mirror[item.Key()] = item.Data
+		}
+		return res
+	})
+}
+
+func (u *unsafeStore) Delete(ctx context.Context, items ...store.Item) []store.Result {
+	return u.each("delete", items, func(item store.Item) store.Result {
+		res := u.Store.Delete(ctx, item)[0]
+		if res.Err == nil {
+			delete(u.s.mirror, item.Key())
+		}
+		return res
+	})
+}
+
+// each writes items one by one: in between the worker may die, and a write may happen although its answer is lost.
+func (u *unsafeStore) each(where string, items []store.Item, write func(store.Item) store.Result) []store.Result {
+	out := make([]store.Result, len(items))
+	for i, item := range items {
+		if i%4 == 0 {
+			u.s.point(where)
+		}
+		if u.s.lost() {
+			out[i].Err = errLost
+			continue
+		}
+		if u.s.throttled(0.015) {
+			u.s.active.troubled = true
+			out[i].Err = fault.New(fault.Transient, "throttled at %s", where)
+			continue
+		}
+		out[i] = write(item)
+		if out[i].Err == nil && u.s.active != nil && u.s.chance(0.01) {
+			u.s.active.troubled = true
+			out[i] = store.Result{Err: fault.New(fault.Ambiguous, "%s was done, the answer was cut", where)}
+		}
+	}
+	return out
+}
+
+// unsafeQueue fails before and after sending, and delays.
+type unsafeQueue struct {
+	queue.Queue
+	s *Sim
+}
+
+func (u *unsafeQueue) Send(ctx context.Context, messages ...queue.Message) []error {
+	errs := make([]error, len(messages))
+	u.s.point("send")
+	for i, m := range messages {
+		u.s.clean("a queue", m.Body)
+		switch {
+		case u.s.lost():
+			errs[i] = errLost
+		case u.s.active != nil && u.s.chance(0.02):
+			errs[i] = fault.New(fault.Transient, "the queue is busy")
+		default:
+			if u.s.chance(0.08) {
+				m.Delay += time.Duration(u.s.rng.IntN(25)) * time.Second
+			}
+			errs[i] = u.Queue.Send(ctx, m)[0]
+			if u.s.active != nil && u.s.chance(0.01) {
+				errs[i] = fault.New(fault.Ambiguous, "sent, but the answer was cut")
+			}
+		}
+	}
+	return errs
+}
+
+// unsafeArchive fails now and then.
+type unsafeArchive struct {
+	archive.Archive
+	s *Sim
+}
+
+func (u *unsafeArchive) Write(ctx context.Context, b archive.Batch) (string, error) {
+	if err := u.s.before("archive"); err != nil {
+		return "", err
+	}
+	for _, e := range b.Entries {
+		u.s.clean("the archive", fmt.Append(nil, string(e.Raw), string(e.Inputs), string(e.Decision)))
+	}
+	ref, err := u.Archive.Write(ctx, b)
+	if err == nil && u.s.active != nil && u.s.chance(0.01) {
+		return "", fault.New(fault.Ambiguous, "written, but the answer was cut")
+	}
+	return ref, err
+}
+
+func (u *unsafeArchive) Read(ctx context.Context, ref string) (archive.Batch, error) {
+	if err := u.s.before("archive read"); err != nil {
+		return archive.Batch{}, err
+	}
+	return u.Archive.Read(ctx, ref)
+}
+
+func (u *unsafeArchive) Rewrite(ctx context.Context, ref string, drop func(archive.Entry) bool) error {
+	if err := u.s.before("archive rewrite"); err != nil {
+		return err
+	}
+	return u.Archive.Rewrite(ctx, ref, drop)
+}
