@@ -25,6 +25,9 @@ func (b *delivering) prepare(ctx context.Context) error {
 			t.verdict = verdict{state: ledger.Queued, reason: wait.Error(), wait: fault.After(wait)}
 			continue
 		}
+		if t.done {
+			continue
+		}
 		for _, kind := range flow.Kinds {
 			if t.asks(kind) {
 				b.ask(t, kind)
@@ -52,14 +55,15 @@ func (b *delivering) behind(ctx context.Context, t *task) error {
 		return nil
 	}
 	for _, e := range row.Value.Events {
-		if e.Line == t.Place {
-			return nil
-		}
 		line, err := b.p.lines.One(ctx, e.Line.Part, e.Line.Sort)
 		if err != nil {
 			return err
 		}
 		d := line.Value.Delivery(t.Account)
+		if e.Line == t.Place { // a copy of a message that was settled knows too little to write again
+			t.done = d != nil && !d.State.Open()
+			return nil
+		}
 		if d == nil {
 			continue
 		}
@@ -139,11 +143,11 @@ func (b *delivering) ask(t *task, kind string) {
 		if w == nil {
 			w = &want{kind: kind, record: r.record, target: r, revision: revision, brand: brand}
 			w.leveled = kind != flow.KindMention || revision > 1
-			if kind == flow.KindMention {
-				w.follow(t)
-			}
 			b.wants[id] = w
 			b.order = append(b.order, w)
+		}
+		if kind == flow.KindMention {
+			w.follow(t)
 		}
 		// What has an earlier revision may be there already, so nothing is created blindly.
 		w.record.Attempted = w.record.Attempted || t.Attempted || revision > 1

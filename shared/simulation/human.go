@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"rapport/shared/crm"
@@ -178,6 +179,23 @@ func (s *Sim) operator() (some bool) {
 			some = some || n > 0
 			s.log("redrive of %d in %s", n, d.Lane)
 		}
+	}
+	for _, account := range []string{"keyed", "list"} { // and so are deliveries that died of what passed since
+		dead, err := s.app.DeadDeliveries(context.Background(), account, 0)
+		if err != nil {
+			s.violate("dead deliveries: %v", err)
+		}
+		curable := slices.ContainsFunc(dead, func(d pipeline.DeadDelivery) bool { return !s.net.posts[d.Mention].poison })
+		if !curable || s.redriven >= 20 {
+			continue
+		}
+		n, err := s.app.Redrive(context.Background(), account, 1000)
+		if err != nil {
+			s.violate("redrive: %v", err)
+		}
+		s.redriven++
+		some = some || n > 0
+		s.log("redrive of %d dead deliveries of %s", n, account)
 	}
 	return some
 }
