@@ -135,10 +135,12 @@ func (h *Home) configure(ctx context.Context) error {
 	return err
 }
 
-// linger lets deliver batches fill up: a vendor's call costs more than the wait.
+// linger lets batches fill up: a vendor's call, or a commit, costs more than the wait.
 func linger(lane queue.Lane) time.Duration {
 	switch lane {
 	case topology.DeliverBulk:
+		return 50 * time.Millisecond
+	case topology.MentionsLive:
 		return 50 * time.Millisecond
 	case topology.DeliverUrgent:
 		return 20 * time.Millisecond
