@@ -135,7 +135,7 @@ func (p *Pipeline) work(ctx context.Context, id string) error {
 	switch {
 	case !more:
 		return nil
-	case j.State == "done":
+	case j.State == "done" && wait > 0:
 		return p.wakeAt(ctx, id, p.now().Add(wait))
 	}
 	return p.wake(ctx, id, wait)

@@ -31,7 +31,11 @@ func (l *StoreLeases) Acquire(ctx context.Context, name string, ttl time.Duratio
 		return nil, false, res.Err
 	}
 	item.Version = res.Version
-	return func() { l.Store.Delete(context.WithoutCancel(ctx), item) }, true, nil
+	return func() {
+		if l.Now().Before(item.Expires.Add(-time.Second)) { // else it may be somebody else's already, under the same version
+			l.Store.Delete(context.WithoutCancel(ctx), item)
+		}
+	}, true, nil
 }
 
 // LocalLeases keeps leases in memory, for the one process of the local home: they are void when it ends.

@@ -52,6 +52,9 @@ func (p *Pipeline) Story(ctx context.Context, id string) (Story, error) {
 		if err != nil {
 			return s, err
 		}
+		if err := p.why(ctx, &line.Value); err != nil {
+			return s, err
+		}
 		s.Lines = append(s.Lines, StoryLine{e.ID, e.Line, line.Value})
 		if err := p.recall(ctx, &s, e.Line, line.Value); err != nil {
 			return s, err
@@ -65,6 +68,26 @@ func (p *Pipeline) Story(ctx context.Context, id string) (Story, error) {
 		s.Conversation = &conv.Value.Conversation
 	}
 	return s, p.show(ctx, &s, row.Value)
+}
+
+// why tells of open deliveries that their account is closed, and why.
+func (p *Pipeline) why(ctx context.Context, l *ledger.Line) error {
+	for i := range l.Deliveries {
+		d := &l.Deliveries[i]
+		if !d.State.Open() {
+			continue
+		}
+		g, err := p.gates(ctx, d.Account)
+		if err != nil {
+			return err
+		}
+		for _, gate := range []string{wholeGate, bulkGate} {
+			if c := g[gate]; c.Version > 0 {
+				d.State, d.Reason = ledger.Parked, c.Value.Kind+": "+c.Value.Reason
+			}
+		}
+	}
+	return nil
 }
 
 // recall reads the receipts of a line's decision from the archive; the newest decision's stay.
