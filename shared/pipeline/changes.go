@@ -187,7 +187,7 @@ func (p *Pipeline) caseChanged(ctx context.Context, plan *Plan, conf config.Acco
 	}
 	if c.Fields[crm.FieldStatus] != nil || c.Fields[crm.FieldOwner] != nil {
 		// Other CRMs have a case of it too, and this one fields of ours; an attempt that died may not have told them.
-		if err := p.tellAll(ctx, plan, row.Value.Conversation); err != nil {
+		if err := p.tellAll(ctx, plan, row.Value.Conversation, flow.KindConversation); err != nil {
 			return err
 		}
 	}
@@ -530,10 +530,6 @@ func (p *Pipeline) accept(ctx context.Context, plan *Plan, conf config.Account, 
 	if err != nil {
 		return err
 	}
-	t := Task{Lane: topology.DeliverBulk, Kinds: []string{flow.KindPerson}}
-	t.Account, t.Person, t.Conversation = conf.Name, id, c.ID
-	if err := p.Queue.Send(ctx, t.message())[0]; err != nil {
-		return err
-	}
-	return p.tellAll(ctx, plan, row.Value.Conversation)
+	// In one task, so that the person is there when the case is linked to it.
+	return p.tellAll(ctx, plan, row.Value.Conversation, flow.KindPerson, flow.KindConversation)
 }

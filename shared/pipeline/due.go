@@ -57,17 +57,17 @@ func (p *Pipeline) overdue(ctx context.Context, plan *Plan, id string) error {
 		return err
 	}
 	p.Ports.Log.Warn("answer overdue", "conversation", id, "account", row.Value.Conversation.Account, "due", row.Value.Conversation.Due)
-	return p.tellAll(ctx, plan, row.Value.Conversation)
+	return p.tellAll(ctx, plan, row.Value.Conversation, flow.KindConversation)
 }
 
-// tellAll sends the present state of a conversation to every CRM account that serves its brand.
-func (p *Pipeline) tellAll(ctx context.Context, plan *Plan, c flow.Conversation) error {
+// tellAll sends the present state of a conversation, and of what else is named, to every CRM account that serves its brand.
+func (p *Pipeline) tellAll(ctx context.Context, plan *Plan, c flow.Conversation, kinds ...string) error {
 	var messages []queue.Message
 	for _, a := range plan.Doc.CRMs {
 		if !a.Serves(c.Brand) || len(plan.Mapping.For(a.Name, flow.KindConversation, c.Brand)) == 0 {
 			continue
 		}
-		t := Task{Lane: topology.DeliverUrgent, Kinds: []string{flow.KindConversation}}
+		t := Task{Lane: topology.DeliverUrgent, Kinds: kinds}
 		t.Account, t.Conversation, t.Person = a.Name, c.ID, c.Person
 		if n := len(c.Turns); n > 0 {
 			t.Mention = c.Turns[n-1].Mention

@@ -293,5 +293,5 @@ func (p *Pipeline) tell(ctx context.Context, v ReplyRow) error {
 	if err != nil || row.Version == 0 || row.Value.Erased {
 		return err
 	}
-	return p.tellAll(ctx, plan, row.Value.Conversation)
+	return p.tellAll(ctx, plan, row.Value.Conversation, flow.KindConversation)
 }
