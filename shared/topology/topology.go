@@ -1,4 +1,5 @@
-// Package topology says once which functions and queues exist. The local home, the CDK app and a test read it.
+// Package topology says once which functions and queues exist and what they are called. The local home, Lambda's home,
+// the CDK app, the build and a test read it.
 package topology
 
 import "time"
@@ -8,12 +9,29 @@ type Function struct {
 	Name   string
 	Does   string   // one sentence
 	Lanes  []string // queues that wake it
+	Sends  []string // queues it sends to
 	HTTP   bool     // woken by HTTP
 	Timer  bool     // woken every minute
+	Hourly bool     // woken every hour
 	Memory int      // MiB on Lambda
 	Limit  time.Duration
 	Batch  int // messages of one call
+
+	Table   Access // what it does with the table
+	Archive Access // what it does with the archive
+	Secrets Access // what it does with the secrets
 }
+
+// Access is what a function does with something, from which its rights are made.
+type Access int
+
+// What a function does with something.
+const (
+	None  Access = iota
+	Reads        // gets and lists
+	Adds         // puts new things; never reads or removes
+	Works        // reads, writes, removes
+)
 
 // Queue is one lane between functions.
 type Queue struct {
@@ -51,13 +69,25 @@ func Queues() []Queue {
 // Functions lists every function.
 func Functions() []Function {
 	return []Function{
-		{Name: "receive", Does: "verifies a webhook, makes it durable, answers", HTTP: true, Memory: 256, Limit: 10 * time.Second},
-		{Name: "tick", Does: "turns due rows into messages", Timer: true, Memory: 256, Limit: time.Minute},
-		{Name: "poll", Does: "reads an account from its cursor on", Lanes: []string{Polls}, Memory: 256, Limit: time.Minute, Batch: 1},
-		{Name: "enrich", Does: "parses, gathers, decides, commits", Lanes: []string{MentionsLive, MentionsBulk}, Memory: 512, Limit: time.Minute, Batch: 100},
-		{Name: "deliver", Does: "writes what a CRM must come to hold", Lanes: []string{DeliverUrgent, DeliverBulk}, Memory: 512, Limit: time.Minute, Batch: 100},
-		{Name: "changes", Does: "takes in what changed in a CRM", Lanes: []string{Changes}, Memory: 256, Limit: time.Minute, Batch: 100},
-		{Name: "reply", Does: "sends an approved answer, once", Lanes: []string{Replies}, Memory: 256, Limit: time.Minute, Batch: 1},
-		{Name: "jobs", Does: "does one page of long work", Lanes: []string{Jobs}, Memory: 512, Limit: 5 * time.Minute, Batch: 1},
+		{Name: "receive", Does: "verifies a webhook, makes it durable, answers", HTTP: true, Memory: 256, Limit: 10 * time.Second,
+			Sends: []string{MentionsLive, Changes}, Table: Reads, Archive: Adds, Secrets: Reads},
+		{Name: "tick", Does: "turns due rows into messages", Timer: true, Memory: 256, Limit: time.Minute,
+			Sends: []string{Polls, Jobs, DeliverUrgent, DeliverBulk}, Table: Works, Secrets: Reads},
+		{Name: "poll", Does: "reads an account from its cursor on", Lanes: []string{Polls}, Memory: 256, Limit: time.Minute, Batch: 1,
+			Sends: []string{MentionsLive, Changes}, Table: Works, Archive: Adds, Secrets: Reads},
+		{Name: "enrich", Does: "parses, gathers, decides, commits", Lanes: []string{MentionsLive, MentionsBulk}, Memory: 512, Limit: time.Minute, Batch: 100,
+			Sends: []string{DeliverUrgent, DeliverBulk, Jobs}, Table: Works, Archive: Works, Secrets: Reads},
+		{Name: "deliver", Does: "writes what a CRM must come to hold", Lanes: []string{DeliverUrgent, DeliverBulk}, Memory: 512, Limit: time.Minute, Batch: 100,
+			Sends: []string{DeliverUrgent, DeliverBulk}, Table: Works, Archive: Works, Secrets: Reads},
+		{Name: "changes", Does: "takes in what changed in a CRM", Lanes: []string{Changes}, Memory: 256, Limit: time.Minute, Batch: 100,
+			Sends: []string{DeliverUrgent, DeliverBulk, Replies, Jobs}, Table: Works, Archive: Works, Secrets: Reads},
+		{Name: "reply", Does: "sends an approved answer, once", Lanes: []string{Replies}, Memory: 256, Limit: time.Minute, Batch: 1,
+			Sends: []string{Replies, DeliverUrgent, DeliverBulk}, Table: Works, Archive: Works, Secrets: Reads},
+		{Name: "jobs", Does: "does one page of long work", Lanes: []string{Jobs}, Memory: 512, Limit: 5 * time.Minute, Batch: 1,
+			Sends: []string{Jobs, MentionsBulk, DeliverUrgent, DeliverBulk}, Table: Works, Archive: Works, Secrets: Reads},
+		{Name: "report", Does: "counts what became of everything received", Hourly: true, Memory: 256, Limit: 5 * time.Minute,
+			Table: Reads, Secrets: None},
+		{Name: "console", Does: "shows pages to people who logged in", HTTP: true, Memory: 256, Limit: 30 * time.Second,
+			Table: Reads, Secrets: None},
 	}
 }

@@ -52,7 +52,7 @@ func (w *world) cost(events int) Cost {
 	var requests, seconds, messages float64
 	for _, f := range topology.Functions() {
 		gb := float64(f.Memory) / 1024
-		if f.HTTP {
+		if f.Name == "receive" {
 			for _, tool := range w.sent {
 				requests += float64(tool)
 				seconds += float64(tool) * receiveTime.Seconds() * gb
