@@ -52,7 +52,7 @@ func generate(root, kind, name string) ([]string, error) {
 	if kind != "network" && kind != "crm" {
 		return nil, fmt.Errorf("%q is neither network nor crm", kind)
 	}
-	if !regexp.MustCompile(`^[a-z][a-z0-9]{1,30}$`).MatchString(name) || strings.HasSuffix(name, "test") {
+	if !regexp.MustCompile(`^[a-z][a-z0-9]{0,30}$`).MatchString(name) || strings.HasSuffix(name, "test") {
 		return nil, fmt.Errorf("%q cannot be a name: lower case letters and digits, beginning with a letter, not ending in test", name)
 	}
 	adapter, twin := filepath.Join("shared", kind, name), filepath.Join("shared", "twin", name)

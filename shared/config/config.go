@@ -42,8 +42,11 @@ type Brand struct {
 	Numbers    map[string]string `yaml:"numbers,omitempty" json:"numbers,omitempty"`         // order_number, customer_number → regular expression
 	Templates  []Template        `yaml:"templates,omitempty" json:"templates,omitempty"`     // texts to start an answer from
 	ReopenDays int               `yaml:"reopen_days,omitempty" json:"reopen_days,omitempty"` // 0 = 14
-	Budget     float64           `yaml:"budget,omitempty" json:"budget,omitempty"`           // USD a day for paid reads
+	Budget     float64           `yaml:"budget" json:"budget"`                               // USD a day for paid calls to networks; not set = DefaultBudget, 0 = none at all
 }
+
+// DefaultBudget is what a brand may spend a day on paid calls where its configuration does not say, in USD.
+const DefaultBudget = 5.0
 
 // Calendar is when a brand works.
 type Calendar struct {

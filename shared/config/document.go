@@ -28,6 +28,7 @@ func document(d *decoder, n *yaml.Node, path string, v *Document) {
 }
 
 func brand(d *decoder, n *yaml.Node, path string, v *Brand) {
+	v.Budget = DefaultBudget
 	d.object(n, path, keys{
 		"name":      text(&v.Name, isName),
 		"title":     text(&v.Title),

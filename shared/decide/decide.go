@@ -48,7 +48,7 @@ type Inputs struct {
 	Before       *flow.Mention      `json:"before,omitempty" expr:"before"`             // the mention as it was last decided; nil = new to us
 	Objected     bool               `json:"objected,omitempty" expr:"objected"`         // tombstone: nothing may be stored
 	Consented    []string           `json:"consented,omitempty" expr:"consented"`       // purposes this author consented to
-	MayMatch     string             `json:"may_match,omitempty" expr:"may_match"`       // the network's rule profile: yes, optin; anything else = no
+	MayMatch     string             `json:"may_match,omitempty" expr:"may_match"`       // the network's rule profile: yes, told, optin; anything else = no
 	MayScore     bool               `json:"may_score,omitempty" expr:"may_score"`
 	NoReply      bool               `json:"no_reply,omitempty" expr:"no_reply"` // nobody can be answered there: a feed
 	Crisis       bool               `json:"crisis,omitempty" expr:"crisis"`     // the brand is in crisis mode

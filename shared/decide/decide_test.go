@@ -122,6 +122,7 @@ func TestBasisAndProfile(t *testing.T) {
 		{"the network forbids", nil, "no", false, nil, "", false, false},
 		{"the network wants consent", nil, "optin", true, nil, "", false, true},
 		{"the network has consent", nil, "optin", true, []string{"matching"}, "", true, true},
+		{"the network wants to know how it was told", nil, "told", true, nil, "", true, true},
 		{"nothing is known of the network", nil, "", false, nil, "", false, false},
 	} {
 		d := decider(t, func(doc *config.Document) { doc.Basis = c.basis })
@@ -130,6 +131,13 @@ func TestBasisAndProfile(t *testing.T) {
 		if (got.Person != "") != c.linked || (got.Link != nil) != c.linked || (len(got.Score.Parts) > 0) != c.score || (got.Seen.Mentions > 0) != c.score {
 			t.Errorf("%s: person %q, link %v, score %+v, seen %+v", c.name, got.Person, got.Link, got.Score, got.Seen)
 		}
+	}
+	in.Candidates, in.MayMatch = slices.Clone(in.Candidates), "told"
+	for i := range in.Candidates {
+		in.Candidates[i].Evidence = ""
+	}
+	if got := decider(t, nil).Decide(in); got.Person != "" || got.Link != nil {
+		t.Errorf("matched without evidence on a network that wants it: %+v", got.Link)
 	}
 	in.Candidates, in.Consented, in.MayMatch, in.MayScore = nil, nil, "yes", true
 	in.Person = &flow.Person{ID: "p1", Objected: []string{"matching", "scoring"}}

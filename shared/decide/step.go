@@ -92,12 +92,16 @@ func (w *draft) identify() {
 		w.Impostor = true
 		w.say("identity", "goes by the name of “%s” without being one of its accounts", by)
 	}
+	candidates := w.in.Candidates
 	ok, why := w.serves("matching")
 	switch may := w.in.MayMatch; {
 	case !ok:
 	case may == "optin" && !slices.Contains(w.in.Consented, "matching"):
 		ok, why = false, "the network allows it only with consent"
-	case may != "yes" && may != "optin":
+	case may == "told" && !slices.Contains(w.in.Consented, "matching"):
+		// All keys are of that sort (see keys.go); each must say which.
+		candidates = slices.DeleteFunc(slices.Clone(candidates), func(c Candidate) bool { return c.Evidence == "" })
+	case may != "yes" && may != "optin" && may != "told":
 		ok, why = false, "the network's rules do not allow it"
 	}
 	if !ok {
@@ -108,7 +112,7 @@ func (w *draft) identify() {
 	if w.in.Person != nil {
 		known = w.in.Person.ID
 	}
-	c := identity.Resolve(known, w.in.Candidates)
+	c := identity.Resolve(known, candidates)
 	w.Person, w.Suggest = c.Person, c.Suggest
 	if known != "" {
 		w.person = w.in.Person

@@ -45,9 +45,11 @@ type Info struct {
 	Poll         time.Duration // usual pause between polls; 0 = never polled
 	LookBack     time.Duration // how far a poll looks back over what webhooks may have missed
 	Buckets      []Bucket
+	Prices       []Price // what the vendor charges for; calls that cost name them in rest.Request.Paid
+	PerMention   float64 // USD that reading one mention costs at most, with its author; for estimates
 	Rules        Rules
 	MaxText      int    // longest reply, in Unit
-	Unit         string // runes, utf16, bytes, graphemes
+	Unit         string // runes, utf16, bytes, graphemes, weighted
 	Needs        []Need
 	FirstStreams []string // names of streams read when the account lists none
 }
@@ -73,9 +75,16 @@ type Bucket struct {
 	Reserve int           // percent left for the customer's other tools
 }
 
+// Price is what the vendor charges for one resource or one call. An account's setting "prices" may say otherwise.
+type Price struct {
+	Name string // post, user
+	USD  float64
+	What string // in words, with where it is written
+}
+
 // Rules is the network's rule profile: what may be done with its data.
 type Rules struct {
-	MayMatch string        // yes, optin, no: link authors to persons
+	MayMatch string        // link authors to persons: yes; told (by consent, or by what they told us or show in public, with the evidence kept); optin; no
 	MayScore bool          //
 	MayStore bool          //
 	StoreFor time.Duration // content is removed then; 0 = the tenant's own rule; 48 h or less never reaches the archive
@@ -212,6 +221,12 @@ type Authorizer interface {
 	Refresh(ctx context.Context, a Account, old Token) (Token, error)
 }
 
+// Biller tells what the vendor charges for what it sends by webhook, which no budget can hold back.
+type Biller interface {
+	// Billed gives the prices of one event that came by webhook; nil = it is free.
+	Billed(e flow.Event) map[string]int
+}
+
 // Subscriber keeps subscriptions at the vendor alive.
 type Subscriber interface {
 	// Subscription tells whether events of the account are being sent to address.
@@ -234,7 +249,7 @@ type Prober interface {
 	Probe(ctx context.Context, a Account) ([]Finding, error)
 }
 
-// Length counts a text in a network's unit: runes, utf16, bytes, or graphemes (the default).
+// Length counts a text in a network's unit: runes, utf16, bytes, weighted (see [Weighted]), or graphemes (the default).
 func Length(text, unit string) int {
 	switch unit {
 	case "bytes":
@@ -247,6 +262,8 @@ func Length(text, unit string) int {
 			n += utf16.RuneLen(r)
 		}
 		return n
+	case "weighted":
+		return Weighted(text)
 	}
 	return uniseg.GraphemeClusterCount(text)
 }

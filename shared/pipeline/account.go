@@ -36,6 +36,13 @@ func (p *Pipeline) connect(ctx context.Context, conf config.Account) (rest.Accou
 	if len(conf.Streams) > 0 {
 		a.Settings = with(conf.Settings, "streams", conf.Streams)
 	}
+	a.Pay = p.payer(conf, func(ctx context.Context) (config.Brand, error) {
+		plan, err := p.Plans.Plan(ctx, "")
+		if err != nil {
+			return config.Brand{}, err
+		}
+		return plan.Doc.Brand(conf.Brand), nil
+	})
 	row, err := p.tokens.One(ctx, conf.Name, "-")
 	if err != nil || row.Version == 0 {
 		return a, err

@@ -66,6 +66,7 @@ func (p *Pipeline) Enrich(ctx context.Context, batch []queue.Message) []error {
 			pointers[i] = env
 		}
 	}
+	p.bookPushed(ctx, todo)
 	for round := 0; len(todo) > 0; round++ {
 		again, failed := p.round(ctx, plan, todo)
 		for _, o := range failed {

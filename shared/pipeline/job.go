@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"time"
 
+	"rapport/shared/config"
 	"rapport/shared/fault"
 	"rapport/shared/flow"
 	"rapport/shared/network"
@@ -268,9 +269,66 @@ func (p *Pipeline) Estimate(ctx context.Context, account string, from, to time.T
 		return 0, 0, false, 0, err
 	}
 	mentions, calls, exact, err = ranger.Estimate(ctx, a, from, to)
-	for _, b := range p.infos[conf.Kind].Buckets {
-		cost += b.Cost * float64(calls)
-		break
-	}
-	return mentions, calls, exact, cost, err
+	return mentions, calls, exact, p.fees(conf, mentions, calls), err
 }
+
+// fees tells what reading mentions in calls costs at most.
+func (p *Pipeline) fees(conf config.Account, mentions, calls int) (usd float64) {
+	info := p.infos[conf.Kind]
+	if len(info.Buckets) > 0 {
+		usd = info.Buckets[0].Cost * float64(calls)
+	}
+	return usd + info.PerMention*float64(mentions)
+}
+
+// Forecast is what one stream of an account would bring and cost.
+type Forecast struct {
+	Account string  `json:"account"`
+	Stream  string  `json:"stream"`
+	Daily   float64 `json:"daily"`  // mentions a day, by the last week
+	USD     float64 `json:"usd"`    // a day, at most
+	Budget  float64 `json:"budget"` // of the brand, a day
+	Problem string  `json:"problem,omitempty"`
+}
+
+// Forecasts estimates the streams of those accounts of a plan, published or not, that are paid for by the mention: by what
+// the last week had. Streams that known holds are left out. The estimate itself may cost, and passes the budget too.
+func (p *Pipeline) Forecasts(ctx context.Context, plan *Plan, known func(account, stream string) bool) ([]Forecast, error) {
+	var out []Forecast
+	for _, conf := range plan.Doc.Networks {
+		info := p.infos[conf.Kind]
+		ranger, can := p.Networks[conf.Kind].(network.Ranger)
+		if info.PerMention <= 0 || !can || conf.Paused {
+			continue
+		}
+		streams := conf.Streams
+		if len(streams) == 0 {
+			streams = info.FirstStreams
+		}
+		brand := plan.Doc.Brand(conf.Brand)
+		for _, stream := range streams {
+			if known(conf.Name, stream) {
+				continue
+			}
+			f := Forecast{Account: conf.Name, Stream: stream, Budget: brand.Budget}
+			conf.Streams = []string{stream}
+			a, err := p.connect(ctx, conf)
+			if err == nil {
+				a.Pay = p.payer(conf, func(context.Context) (config.Brand, error) { return brand, nil })
+				var mentions int
+				mentions, _, _, err = ranger.Estimate(ctx, a, p.now().Add(-week), p.now())
+				f.Daily, f.USD = float64(mentions)/7, p.fees(conf, mentions, 0)/7
+			}
+			if err != nil {
+				if ctx.Err() != nil {
+					return out, err
+				}
+				f.Problem = brief(err.Error())
+			}
+			out = append(out, f)
+		}
+	}
+	return out, nil
+}
+
+const week = 7 * 24 * time.Hour

@@ -38,7 +38,13 @@ type Account struct {
 	Now      time.Time                  // when this call began
 	History  bool                       // a backfill reads, nothing live
 	OnCall   func(bucket string, n int) // counts calls against quota buckets; may be nil
+	Pay      Payer                      // asked before each paid call; nil = no paid call is made
 }
+
+// Payer gives leave for a paid call, or QuotaExhausted where the budget does not hold it. most says by price how much the
+// call can bring at most; that much is spent before the call. settle is told afterwards what really came, and gives back
+// the rest; who never calls it has spent all.
+type Payer func(ctx context.Context, most map[string]int) (settle func(came map[string]int), err error)
 
 // Text gives a setting as text, "" if absent.
 func (a Account) Text(name string) string {
@@ -103,6 +109,13 @@ type Request struct {
 	Auth   string // value of Authorization; sent only to the account's origin
 	Bucket string // quota bucket; "" = "default"
 	Max    int64  // bytes of answer, 0 = MaxAnswer
+
+	// Paid says by price how much of what is paid for the call can bring at most; nil = it is free. Do asks Account.Pay
+	// first and makes no call without its leave.
+	Paid map[string]int
+	// Came counts what an answer of status 2xx brought of it; of any other answer that is nothing. nil = the call itself is
+	// paid for, whatever comes of it.
+	Came func(Response) map[string]int
 }
 
 // Response is an answer whose body was read whole.
@@ -122,7 +135,8 @@ func (r Response) JSON(v any) error {
 
 // Do makes one call and gives any answer, whatever its status; use [Classify] on it. Errors: Ambiguous when the request
 // may have reached the vendor and no whole answer came, Unavailable when it did not leave, Invalid for a bad or
-// forbidden address, the context's error when ctx ended before the send. No error holds a query or a credential.
+// forbidden address, QuotaExhausted when the budget does not hold a paid call, the context's error when ctx ended before
+// the send. No error holds a query or a credential.
 func (a Account) Do(ctx context.Context, req Request) (Response, error) {
 	u, err := a.resolve(req)
 	if err != nil {
@@ -154,9 +168,6 @@ func (a Account) Do(ctx context.Context, req Request) (Response, error) {
 	if req.Auth != "" && Origin(u) == a.Origin {
 		hr.Header.Set("Authorization", req.Auth)
 	}
-	if a.OnCall != nil {
-		a.OnCall(req.Bucket, 1)
-	}
 	if err := ctx.Err(); err != nil {
 		return Response{}, err
 	}
@@ -164,9 +175,20 @@ func (a Account) Do(ctx context.Context, req Request) (Response, error) {
 	if client == nil {
 		return Response{}, fault.New(fault.Invalid, "account %s has no HTTP client", a.Name)
 	}
+	settle, err := a.pay(ctx, req)
+	if err != nil {
+		return Response{}, err
+	}
+	if a.OnCall != nil {
+		a.OnCall(req.Bucket, 1)
+	}
 	resp, err := client.Do(hr)
 	if err != nil {
-		return Response{}, sendFault(method, u, err)
+		err = sendFault(method, u, err)
+		if !fault.Is(err, fault.Ambiguous) { // it never left
+			settle(nil)
+		}
+		return Response{}, err
 	}
 	defer resp.Body.Close()
 	limit := req.Max
@@ -183,7 +205,26 @@ func (a Account) Do(ctx context.Context, req Request) (Response, error) {
 	if resp.StatusCode >= 400 {
 		answer = a.scrub(answer)
 	}
-	return Response{Status: resp.StatusCode, Header: resp.Header, Body: answer}, nil
+	whole := Response{Status: resp.StatusCode, Header: resp.Header, Body: answer}
+	switch {
+	case req.Came == nil:
+	case resp.StatusCode >= 200 && resp.StatusCode < 300:
+		settle(req.Came(whole))
+	default:
+		settle(nil)
+	}
+	return whole, nil
+}
+
+// pay asks for leave to make a paid call. settle is never nil.
+func (a Account) pay(ctx context.Context, req Request) (settle func(map[string]int), err error) {
+	if len(req.Paid) == 0 {
+		return func(map[string]int) {}, nil
+	}
+	if a.Pay == nil {
+		return nil, fault.New(fault.Invalid, "account %s has no budget, so its paid calls are not made", a.Name)
+	}
+	return a.Pay(ctx, req.Paid)
 }
 
 // scrub takes the account's secrets out of a refusal: some vendors repeat the credential they refuse, and refusals end

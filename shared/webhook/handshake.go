@@ -34,7 +34,9 @@ func HubChallenge(r Request, tokens ...string) (Answer, error) {
 	return Answer{Type: "text/plain; charset=utf-8", Body: []byte(challenge)}, nil
 }
 
-// CRC answers the challenge-response check of X: a GET with crc_token, signed with the consumer secret.
+// CRC answers the challenge-response check of X: a GET with crc_token, signed with the consumer secret. Bodies are signed
+// with the same secret in the same way, so a token that could be one is refused: anybody could have it signed here, and
+// send it as an event then.
 func CRC(key string, r Request) (Answer, error) {
 	token := r.Query.Get("crc_token")
 	switch {
@@ -42,6 +44,8 @@ func CRC(key string, r Request) (Answer, error) {
 		return Answer{}, noKey()
 	case r.Method != http.MethodGet || token == "" || len(token) > MaxChallenge:
 		return Answer{}, fault.New(fault.Forged, "a challenge is a GET with crc_token of at most %d bytes", MaxChallenge)
+	case strings.ContainsFunc(token, func(r rune) bool { return r <= ' ' || r > '~' || strings.ContainsRune("{}[]<>\"'&,:", r) }):
+		return Answer{}, fault.New(fault.Forged, "crc_token has characters that no challenge has: a body is not signed on demand")
 	}
 	sum := MAC("sha256", key, []byte(token))
 	return jsonAnswer(struct {

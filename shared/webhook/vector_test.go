@@ -345,6 +345,11 @@ func TestHandshakes(t *testing.T) {
 	if err != nil || string(a.Body) != `{"response_token":"sha256=7bkVRZZNqkRODUj+9D32TBUKvobwGCLClKHJI3HG4Ns="}` {
 		t.Errorf("%s %v", a.Body, err)
 	}
+	for _, body := range []string{`{"data":{"event_type":"post.create"}}`, `[1]`, `"text"`, "a b", "a\nb", "ü"} { // would be a signed event
+		if a, err := CRC("x-consumer-secret-test", Request{Method: "GET", Query: url.Values{"crc_token": {body}}}); !fault.Is(err, fault.Forged) || len(a.Body) > 0 {
+			t.Errorf("%q is signed on demand: %s %v", body, a.Body, err)
+		}
+	}
 	a, err = ChallengeCode("li-client-secret-test", get("challengeCode=890e4665-4dfe-4ab1-b689-ed553bceeed0"))
 	if err != nil || string(a.Body) != `{"challengeCode":"890e4665-4dfe-4ab1-b689-ed553bceeed0","challengeResponse":"85afa70d757c69cd4cd7a0eda12d1e6aa33cce6d189a180a39bfc7dc8f8c16a5"}` {
 		t.Errorf("%s %v", a.Body, err)

@@ -28,7 +28,7 @@ func checkInfo(r Reporter, s Suite) {
 	want(info.Title != "", "Title is missing")
 	want(strings.HasPrefix(info.Docs, "https://"), "Docs is the https address of the vendor's documentation")
 	want(info.Rules.Source != "", "Rules.Source says where the rules are written")
-	want(slices.Contains([]string{"yes", "optin", "no"}, info.Rules.MayMatch), "Rules.MayMatch is yes, optin or no")
+	want(slices.Contains([]string{"yes", "told", "optin", "no"}, info.Rules.MayMatch), "Rules.MayMatch is yes, told, optin or no")
 	want(info.Rules.OnDelete != "", "Rules.OnDelete is missing")
 	_, parses := n.(network.Parser)
 	want(parses, "every network is a Parser")
@@ -40,13 +40,18 @@ func checkInfo(r Reporter, s Suite) {
 	want(!receives || s.Hook != nil || s.Skip["signed"] != "", "it is a Receiver: tell the suite how calls are signed")
 	_, replies := n.(network.Replier)
 	want(!replies || info.MaxText > 0, "MaxText is the longest reply")
-	want(!replies || slices.Contains([]string{"runes", "utf16", "bytes", "graphemes"}, info.Unit), "Unit is runes, utf16, bytes or graphemes")
+	want(!replies || slices.Contains([]string{"runes", "utf16", "bytes", "graphemes", "weighted"}, info.Unit), "Unit is runes, utf16, bytes, graphemes or weighted")
 	want(!polls && !replies || s.Vendor != nil, "it polls or replies: give the suite a Vendor")
 	checkFields(want, slices.Concat(info.Settings, info.Secrets))
 	checkFields(want, slices.Concat(info.Hook, info.HookSecrets))
 	for _, b := range info.Buckets {
 		want(b.Name != "" && b.Calls > 0 && b.Per > 0, "bucket "+b.Name+" needs Name, Calls and Per")
 		want(slices.Contains([]string{"hook", "account", "origin"}, b.Shared), "bucket "+b.Name+": Shared is hook, account or origin")
+	}
+	priced := map[string]bool{}
+	for _, p := range info.Prices {
+		want(p.Name != "" && p.What != "" && p.USD >= 0 && !priced[p.Name], "price "+p.Name+" needs a Name of its own, What and USD")
+		priced[p.Name] = true
 	}
 	for _, need := range info.Needs {
 		want(need.What != "" && need.Who != "" && need.Takes != "", "a Need tells What, Who and Takes")
