@@ -21,34 +21,34 @@ const (
 // Conversation is one exchange with one author in one place.
 type Conversation struct {
 	ID         string    `json:"id" expr:"id"`
-	Account    string    `json:"account" expr:"account"`
-	Brand      string    `json:"brand" expr:"brand"`
-	Network    string    `json:"network" expr:"network"`
-	Author     Author    `json:"author" expr:"author"`
+	Account    string    `json:"account,omitempty" expr:"account"`
+	Brand      string    `json:"brand,omitempty" expr:"brand"`
+	Network    string    `json:"network,omitempty" expr:"network"`
+	Author     Author    `json:"author,omitzero" expr:"author"`
 	Root       string    `json:"root,omitempty" expr:"root"` // mention id of the thread's start, "" for private messages
 	Private    bool      `json:"private,omitempty" expr:"private"`
-	Status     Status    `json:"status" expr:"status"`
-	Subject    string    `json:"subject" expr:"subject"`
+	Status     Status    `json:"status,omitempty" expr:"status"`
+	Subject    string    `json:"subject,omitempty" expr:"subject"`
 	Department string    `json:"department,omitempty" expr:"department"`
 	Priority   string    `json:"priority,omitempty" expr:"priority"` // low, normal, high, urgent
 	Severity   int       `json:"severity,omitempty" expr:"severity"` // the highest so far, 0–3
 	Action     string    `json:"action,omitempty" expr:"action"`
 	Case       bool      `json:"case,omitempty" expr:"case"`         // deserves a case in a CRM
-	Number     int       `json:"number" expr:"number"`               // 1, 2 … : which exchange of this author in this place
+	Number     int       `json:"number,omitempty" expr:"number"`     // 1, 2 … : which exchange of this author in this place
 	Previous   string    `json:"previous,omitempty" expr:"previous"` // the conversation before, when this one follows a closed one
-	Opened     time.Time `json:"opened" expr:"opened"`
+	Opened     time.Time `json:"opened,omitzero" expr:"opened"`
 	Due        time.Time `json:"due,omitzero" expr:"due"`                 // first answer is owed by then
 	AnsweredAt time.Time `json:"answered_at,omitzero" expr:"answered_at"` // when the clock stopped
 	ClosedAt   time.Time `json:"closed_at,omitzero" expr:"closed_at"`
 	ReplyUntil time.Time `json:"reply_until,omitzero" expr:"reply_until"`
-	Updated    time.Time `json:"updated" expr:"updated"`
+	Updated    time.Time `json:"updated,omitzero" expr:"updated"`
 	Turns      []Turn    `json:"turns,omitempty" expr:"turns"` // the newest MaxTurns, oldest first
 	Person     string    `json:"person,omitempty" expr:"person"`
 	Owner      string    `json:"owner,omitempty" expr:"owner"`             // e-mail of whoever works on it in the CRM
 	ReplyState string    `json:"reply_state,omitempty" expr:"reply_state"` // of the newest answer asked for: approved, sending, sent, failed, parked
 	ReplyNote  string    `json:"reply_note,omitempty" expr:"reply_note"`   // why it failed, or where it stands
 	ReplyAt    time.Time `json:"reply_at,omitzero" expr:"reply_at"`        // when it ended so
-	Source     string    `json:"source" expr:"source"`                     // live, history, test
+	Source     string    `json:"source,omitempty" expr:"source"`           // live, history, test
 	Revision   int64     `json:"revision" expr:"revision"`                 // grows by one with every change a CRM should see
 }
 

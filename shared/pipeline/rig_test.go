@@ -331,7 +331,7 @@ func table[T any](r *rig, name string) map[store.Key]T {
 	for k, item := range r.store.items {
 		if rest, ok := strings.CutPrefix(k.Part, name+"#"); ok {
 			var v T
-			if err := json.Unmarshal(item.Data, &v); err != nil {
+			if err := json.Unmarshal(plain(item), &v); err != nil {
 				r.t.Fatal(err)
 			}
 			out[store.Key{Part: rest, Sort: k.Sort}] = v
@@ -350,7 +350,7 @@ func (r *rig) everywhere(text string) []string {
 		}
 	}
 	for k, item := range r.store.items {
-		look("store "+k.Part, item.Data)
+		look("store "+k.Part, plain(item))
 	}
 	for _, body := range r.sender.bodies {
 		look("queue", body)
@@ -766,3 +766,12 @@ func tableOf[T any](r *rig, name string) store.Table[T] {
 func keyOf(part, sort string) store.Key { return store.Key{Part: part, Sort: sort} }
 
 type outcomeRow = crm.Row
+
+// plain gives an item's JSON.
+func plain(item store.Item) []byte {
+	text, err := store.Unpack(item.Data)
+	if err != nil {
+		panic(err)
+	}
+	return text
+}

@@ -94,10 +94,14 @@ func (u *unsafeStore) Get(ctx context.Context, keys ...store.Key) ([]store.Item,
 
 func (u *unsafeStore) Put(ctx context.Context, items ...store.Item) []store.Result {
 	return u.each("put", items, func(item store.Item) store.Result {
-		u.s.clean("the store", item.Data)
+		text, err := store.Unpack(item.Data)
+		if err != nil {
+			return store.Result{Err: err}
+		}
+		u.s.clean("the store", text)
 		res := u.Store.Put(ctx, item)[0]
 		if res.Err == nil {
-			u.s.mirror[item.Key()] = item.Data
+			u.s.mirror[item.Key()] = text
 		}
 		return res
 	})

@@ -9,7 +9,7 @@ import (
 	"rapport/shared/fault"
 )
 
-// Table keeps values of one type as JSON in items. It adds no state of its own.
+// Table keeps values of one type as JSON in items, packed where that is worth it. It adds no state of its own.
 type Table[T any] struct {
 	Store Store
 	Name  string // leads every partition: "person" makes "person#…"
@@ -33,7 +33,7 @@ func (t Table[T]) Item(r Row[T]) (Item, error) {
 	if err != nil {
 		return Item{}, fault.New(fault.Invalid, "%s %q cannot be stored: %w", t.Name, r.Part, err)
 	}
-	return Item{Part: t.Name + "#" + r.Part, Sort: r.Sort, Version: r.Version, Expires: r.Expires, Data: data}, nil
+	return Item{Part: t.Name + "#" + r.Part, Sort: r.Sort, Version: r.Version, Expires: r.Expires, Data: pack(data)}, nil
 }
 
 // Row decodes an item; one with Version 0 gives a zero value.
@@ -45,7 +45,11 @@ func (t Table[T]) Row(i Item) (Row[T], error) {
 	if i.Version == 0 {
 		return r, nil
 	}
-	if err := json.Unmarshal(i.Data, &r.Value); err != nil {
+	text, err := Unpack(i.Data)
+	if err == nil {
+		err = json.Unmarshal(text, &r.Value)
+	}
+	if err != nil {
 		return r, fault.New(fault.Invalid, "%s %q in the store is damaged: %w", t.Name, r.Part, err)
 	}
 	return r, nil
