@@ -77,3 +77,6 @@ require (
 	pgregory.net/rapid v1.3.0 // indirect
 	zombiezen.com/go/sqlite v1.4.2 // indirect
 )
+
+// What npm installs holds Go templates that are no packages.
+ignore ./infra/node_modules
