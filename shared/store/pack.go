@@ -2,6 +2,7 @@ package store
 
 import (
 	_ "embed"
+	"sync"
 
 	"github.com/klauspost/compress/s2"
 
@@ -25,15 +26,24 @@ var pack1 []byte
 
 var dictionary1 = s2.MakeDict(pack1, nil)
 
+// rooms keeps what rows are packed in.
+var rooms sync.Pool
+
 // pack makes a row's JSON small.
 func pack(text []byte) []byte {
 	if len(text) < packFrom {
 		return text
 	}
-	room := make([]byte, 1+s2.MaxEncodedLen(len(text)))
-	room[0] = packed1
-	out := room[:1+len(dictionary1.Encode(room[1:], text))]
-	return append(make([]byte, 0, len(out)), out...) // its room is twice as long and more
+	room, _ := rooms.Get().(*[]byte)
+	if room == nil {
+		room = new([]byte)
+	}
+	defer rooms.Put(room)
+	if n := s2.MaxEncodedLen(len(text)); cap(*room) < n {
+		*room = make([]byte, n)
+	}
+	block := dictionary1.Encode((*room)[:cap(*room)], text)
+	return append(append(make([]byte, 0, 1+len(block)), packed1), block...)
 }
 
 // Unpack gives the JSON of a row's data.

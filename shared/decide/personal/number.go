@@ -211,7 +211,7 @@ func cueAt(text string) (length, least int) {
 func longest(text string, cues ...string) int {
 	n := 0
 	for _, c := range cues {
-		if len(c) > n && len(text) >= len(c) && indexFold(text[:len(c)], c) == 0 {
+		if len(c) > n && len(text) >= len(c) && strings.EqualFold(text[:len(c)], c) {
 			n = len(c)
 		}
 	}

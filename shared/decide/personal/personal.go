@@ -79,7 +79,7 @@ func (f *Finder) Find(text string) []Entity {
 // Strong finds what alone can lead to a person: e-mails, phones, numbers and IBANs, in no order.
 func (f *Finder) Strong(text string) []Entity {
 	var found []Entity
-	if strings.ContainsRune(text, '@') || containsFold(text, "at]") || containsFold(text, "at)") {
+	if strings.IndexByte(text, '@') >= 0 || spelt(text, ']') || spelt(text, ')') {
 		found = emails(text, found)
 	}
 	if digits(text) < 4 {
@@ -141,20 +141,18 @@ func digits(text string) int {
 	return n
 }
 
-// containsFold looks for an ASCII text in lower case.
-func containsFold(text, part string) bool { return indexFold(text, part) >= 0 }
-
-func indexFold(text, part string) int {
-	for i := 0; i+len(part) <= len(text); i++ {
-		k := 0
-		for k < len(part) && lower(text[i+k]) == part[k] {
-			k++
+// spelt tells whether an "at" stands before a bracket, as in "name [at] firm".
+func spelt(text string, bracket byte) bool {
+	for from := 0; ; {
+		at := strings.IndexByte(text[from:], bracket)
+		if at < 0 {
+			return false
 		}
-		if k == len(part) {
-			return i
+		if at += from; at >= 2 && lower(text[at-2]) == 'a' && lower(text[at-1]) == 't' {
+			return true
 		}
+		from = at + 1
 	}
-	return -1
 }
 
 func lower(b byte) byte {

@@ -51,34 +51,47 @@ func role(a flow.Author) (float64, string) {
 	if a.Bio == "" {
 		return 0, "no bio"
 	}
-	bio := " " + strings.Map(func(r rune) rune {
-		if strings.ContainsRune(",.;:|/()•·-–\n\t@#*_", r) {
-			return ' '
+	bio := plain(a.Bio)
+	group, word := len(roles), 0
+	for i := range bio {
+		if i > 0 && bio[i-1] != ' ' {
+			continue
 		}
-		return r
-	}, strings.ToLower(a.Bio)) + " "
-	for _, group := range roles {
-		for _, word := range group.words {
-			if begins(bio, word) {
-				return group.share, "“" + strings.TrimSpace(word) + "” in the bio: " + group.say
+		for _, r := range rolesBy[bio[i]] {
+			if (r.group < group || r.group == group && r.word < word) && strings.HasPrefix(bio[i:], roles[r.group].words[r.word]) {
+				group, word = r.group, r.word
 			}
 		}
 	}
-	return 0, "no professional role in the bio"
+	if group == len(roles) {
+		return 0, "no professional role in the bio"
+	}
+	g := roles[group]
+	return g.share, "“" + strings.TrimSpace(g.words[word]) + "” in the bio: " + g.say
 }
 
-// begins tells whether a word of bio, which begins with a space, begins so.
-func begins(bio, word string) bool {
-	for i := 1; ; i++ {
-		at := strings.Index(bio[i:], word)
-		if at < 0 {
-			return false
+// plain gives a bio in lower case, with spaces for all that parts words, and one at its end.
+func plain(bio string) string {
+	return strings.Map(func(r rune) rune {
+		switch r {
+		case ',', '.', ';', ':', '|', '/', '(', ')', '•', '·', '-', '–', '\n', '\t', '@', '#', '*', '_':
+			return ' '
 		}
-		if i += at; bio[i-1] == ' ' {
-			return true
+		return r
+	}, strings.ToLower(bio)) + " "
+}
+
+type roleWord struct{ group, word int }
+
+// rolesBy has the words of roles by their first byte.
+var rolesBy = func() (by [256][]roleWord) {
+	for g := range roles {
+		for w, word := range roles[g].words {
+			by[word[0]] = append(by[word[0]], roleWord{g, w})
 		}
 	}
-}
+	return by
+}()
 
 // roles are words of professions, the weightiest first. A word that ends without space also begins longer ones.
 var roles = [...]struct {
