@@ -103,7 +103,8 @@ func (s *Stack) console(address *string) {
 		client.Node().AddDependency(f)
 	}
 	name := topology.SecretPath(s.Settings.Prefix()) + consoleParameter
-	value := s.Stack.ToJsonString(map[string]any{"issuer": pool.UserPoolProviderUrl(), "client": client.UserPoolClientId(), "login": domain.BaseUrl(nil), "base": address}, nil)
+	issuer := awscdk.Fn_Join(jsii.String(""), &[]*string{jsii.String("https://cognito-idp." + s.Settings.Region + "."), s.Stack.UrlSuffix(), jsii.String("/"), pool.UserPoolId()})
+	value := s.Stack.ToJsonString(map[string]any{"issuer": issuer, "client": client.UserPoolClientId(), "login": domain.BaseUrl(nil), "base": address}, nil)
 	awsssm.NewStringParameter(s.Stack, jsii.String("ConsoleParameter"), &awsssm.StringParameterProps{ParameterName: jsii.String(name), StringValue: value,
 		Description: jsii.String("what the console's log-in needs; no secret")})
 	s.out("ConsoleUrl", "where people log in", address)

@@ -39,6 +39,7 @@ type Settings struct {
 	Budget    int    // USD a month above which Email is told, 0 = no budget
 	Cost      string // value of the tag cost-center, "" = none
 	Disposal  bool   // everything may be deleted with the stack: for trials and tests only
+	Sums      bool   // alarms over several metrics at once; emulators know none
 	Console   bool   // the console and its user pool
 	SAML      string // address of the metadata of a SAML identity provider, "" = none
 	OIDC      string // issuer of an OpenID Connect identity provider, "" = none
@@ -122,7 +123,7 @@ func settings(node constructs.Node) (Settings, error) {
 		Arch: c.choice("arch", "arm64", "arm64", "x86_64"), Build: c.text("build", "build"), Private: c.yes("private", false),
 		LogDays: c.number("logs", 30, 1, 365), KeepDays: c.number("archive", 400, 1, 3650),
 		Email: c.match("email", "", `|[^@\s]+@[^@\s]+`, "an e-mail address"), Budget: c.number("budget", 0, 0, 1_000_000), Cost: c.text("cost-center", ""),
-		Disposal: c.yes("disposable", false), Console: c.yes("console", true),
+		Disposal: c.yes("disposable", false), Sums: c.yes("sums", true), Console: c.yes("console", true),
 		SAML: c.match("saml", "", `|https://.+`, "an https address"), OIDC: c.match("oidc", "", `|https://.+`, "an https address"),
 		OIDCID: c.text("oidc-client", ""), OIDCName: c.text("oidc-secret", ""), LoginName: c.match("login", "", `|[a-z0-9-]{1,63}`, "small letters, digits and -"),
 	}

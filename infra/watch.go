@@ -45,7 +45,9 @@ func (s *Stack) watch() {
 		s.alarms.AddSubscription(awssnssubscriptions.NewEmailSubscription(jsii.String(s.Settings.Email), nil))
 	}
 	for _, a := range s.reasons() {
-		s.alarm(a)
+		if _, several := a.metric.(awscloudwatch.MathExpression); !several || s.Settings.Sums {
+			s.alarm(a)
+		}
 	}
 	s.dashboard()
 	s.budget()

@@ -35,8 +35,8 @@ const (
 	endpoint = "AWS_ENDPOINT_URL"
 )
 
-// launch starts the emulator and ends it as soon as its input closes, so that no orphan stays behind.
-const launch = `
+// program starts the emulator and ends it as soon as its input closes, so that no orphan stays behind.
+const program = `
 import os, sys, threading
 def watch():
     sys.stdin.buffer.read()
@@ -79,13 +79,36 @@ func start() (stop func(), err error) {
 	if err != nil {
 		return nil, err
 	}
+	url, stop, err := launch(python, Options{Region: Region, Services: services})
+	if err != nil {
+		return nil, err
+	}
+	return stop, os.Setenv(endpoint, url)
+}
+
+// Options of an emulator that a test starts by hand.
+type Options struct {
+	Region   string
+	Services string   // their names with commas between
+	Env      []string // NAME=VALUE of the emulator's process, over its own
+}
+
+// Launch starts an emulator whatever AWS_ENDPOINT_URL says, for a test that wants one with more services.
+func Launch(o Options) (url string, stop func(), err error) {
+	python, err := venv()
+	if err != nil {
+		return "", nil, err
+	}
+	return launch(python, o)
+}
+
+func launch(python string, o Options) (url string, stop func(), err error) {
 	for range 3 { // the free port may be taken by another until the emulator listens
-		var url string
-		if url, stop, err = launchOn(python); err == nil {
-			return stop, os.Setenv(endpoint, url)
+		if url, stop, err = launchOn(python, o); err == nil {
+			return url, stop, nil
 		}
 	}
-	return nil, err
+	return "", nil, err
 }
 
 // venv finds the interpreter that has the emulator.
@@ -124,7 +147,7 @@ func moduleRoot() (string, error) {
 	}
 }
 
-func launchOn(python string) (url string, stop func(), err error) {
+func launchOn(python string, o Options) (url string, stop func(), err error) {
 	port, err := freePort()
 	if err != nil {
 		return "", nil, err
@@ -135,12 +158,12 @@ func launchOn(python string) (url string, stop func(), err error) {
 		return "", nil, err
 	}
 	var out tail
-	cmd := exec.Command(python, "-c", launch)
+	cmd := exec.Command(python, "-c", program)
 	cmd.Dir = tmp
-	cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + tmp, "TMPDIR=" + tmp,
+	cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + tmp, "TMPDIR=" + tmp,
 		"AWS_ACCESS_KEY_ID=" + Key, "AWS_SECRET_ACCESS_KEY=" + Key, "AWS_ENDPOINT_URL=" + url,
-		"BIND_HOST=127.0.0.1", "GATEWAY_PORT=" + strconv.Itoa(port), "MINISTACK_REGION=" + Region,
-		"IOT_MTLS_ENABLED=0", "LOG_LEVEL=WARNING", "SERVICES=" + services}
+		"BIND_HOST=127.0.0.1", "GATEWAY_PORT=" + strconv.Itoa(port), "MINISTACK_REGION=" + o.Region,
+		"IOT_MTLS_ENABLED=0", "LOG_LEVEL=WARNING", "SERVICES=" + o.Services}, o.Env...)
 	cmd.Stdout, cmd.Stderr = &out, &out
 	cmd.WaitDelay = 5 * time.Second
 	pipe, err := cmd.StdinPipe()
