@@ -14,7 +14,8 @@ import (
 // layers from the bottom up; a package may import only packages of lower rows. Within a row nothing knows its neighbour.
 var layers = [][]string{
 	{"flow", "fault", "topology"},
-	{"config", "rest", "webhook", "expression", "datafile", "emulator"},
+	{"config", "rest", "webhook", "expression", "datafile", "emulator", "id"},
+	{"awsapi"},
 	{"network", "store", "queue", "archive", "secret"},
 	{"telemetry"},
 	{"crm"},
@@ -25,9 +26,10 @@ var layers = [][]string{
 	{"mapping", "ledger"},
 	{"pipeline"},
 	{"console"},
-	{"connectors"},
+	{"connectors", "cloud"},
 	{"app"},
 	{"lambdarun", "localrun", "twin/*"},
+	{"lambdarun/*"},
 	{"twin"},
 	{"world", "simulation"},
 }
@@ -47,7 +49,7 @@ func layer(pkg string) int {
 // sdk names who may import what of AWS.
 var sdk = map[string][]string{
 	"github.com/aws/aws-lambda-go": {"lambdarun"},
-	"github.com/aws/aws-sdk-go-v2": {"store/dynamo", "queue/sqs", "archive/s3", "secret/aws", "app"},
+	"github.com/aws/aws-sdk-go-v2": {"store/dynamo", "queue/sqs", "archive/s3", "secret/aws", "awsapi", "cloud"},
 }
 
 func TestImportsPointDown(t *testing.T) {
