@@ -101,14 +101,20 @@ func listLedger(c *cobra.Command, f *flags, h *localrun.Home, since time.Duratio
 	return nil
 }
 
-// reason is why a line stands where it does: the event's reason, or that of the deliveries that have one.
+// reason is why a line stands where it does: the event's reason, and that of the deliveries that have one; where several
+// CRM accounts were to hold it, where each stands.
 func reason(l ledger.Line) string {
 	var all []string
 	if l.Reason != "" {
 		all = append(all, l.Reason)
 	}
 	for _, d := range l.Deliveries {
-		if d.Reason != "" {
+		switch {
+		case len(l.Deliveries) > 1 && d.Reason != "":
+			all = append(all, fmt.Sprintf("%s %s: %s", d.Account, d.State, d.Reason))
+		case len(l.Deliveries) > 1:
+			all = append(all, fmt.Sprintf("%s %s", d.Account, d.State))
+		case d.Reason != "":
 			all = append(all, d.Account+": "+d.Reason)
 		}
 	}
@@ -146,7 +152,7 @@ func showLedger(c *cobra.Command, f *flags, h *localrun.Home, since time.Duratio
 	}
 	w := c.OutOrStdout()
 	if f.json {
-		err = printJSON(w, map[string]any{"from": r.From, "to": r.To, "accounts": r.Accounts, "networks": r.Networks, "total": r.Total,
+		err = printJSON(w, map[string]any{"from": r.From, "to": r.To, "accounts": r.Accounts, "networks": r.Networks, "crms": r.CRMs, "total": r.Total,
 			"waiting": r.Waiting, "parked": r.Parked, "dead_letters": r.DeadLetters, "unaccounted": r.Unaccounted})
 		if err != nil {
 			return err
@@ -161,6 +167,13 @@ func showLedger(c *cobra.Command, f *flags, h *localrun.Home, since time.Duratio
 			line(name, r.Accounts[name])
 		}
 		line("all", r.Total)
+		const shelf = "%-22s %9v %8v %27v %9v %6v %6v\n"
+		fmt.Fprintln(w)
+		fmt.Fprintf(w, shelf, "CRM", "owed", "written", "suppressed", "rejected", "dead", "open")
+		for _, name := range slices.Sorted(maps.Keys(r.CRMs)) {
+			t := r.CRMs[name]
+			fmt.Fprintf(w, shelf, name, t.Received, t.Written, t.Suppressed, t.Rejected, t.Dead, t.Open)
+		}
 		fmt.Fprintf(w, "\nwaiting in queues %d, parked %d, dead letters %d, unaccounted %d\n", r.Waiting, r.Parked, r.DeadLetters, r.Unaccounted)
 	}
 	if r.Unaccounted > 0 {

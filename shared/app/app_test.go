@@ -150,9 +150,18 @@ func (h *home) setup() {
 
 func (h *home) said(id, text string) {
 	h.t.Helper()
-	e := flow.Event{Verb: flow.New, At: h.now, Mention: flow.Mention{ID: "site:" + id, Network: "site", Kind: flow.Comment, Direction: flow.In, Text: text, Created: h.now, Root: "site:t1",
-		Author: flow.Author{ID: "site:anna", Handle: "anna", Name: "Anna", Counted: true, Followers: 50}, Permalink: "https://site.example/" + id}}
-	body, err := json.Marshal([]flow.Event{e})
+	h.send(h.comment(id, "anna", text))
+}
+
+// comment makes the event of a comment under the only post.
+func (h *home) comment(id, author, text string) flow.Event {
+	return flow.Event{Verb: flow.New, At: h.now, Mention: flow.Mention{ID: "site:" + id, Network: "site", Kind: flow.Comment, Direction: flow.In, Text: text, Created: h.now, Root: "site:t1",
+		Author: flow.Author{ID: "site:" + author, Handle: author, Name: strings.ToUpper(author[:1]) + author[1:], Counted: true, Followers: 50}, Permalink: "https://site.example/" + id}}
+}
+
+func (h *home) send(events ...flow.Event) {
+	h.t.Helper()
+	body, err := json.Marshal(events)
 	if err != nil {
 		h.t.Fatal(err)
 	}

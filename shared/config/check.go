@@ -23,8 +23,10 @@ func Choices(path string) []string {
 		return []string{"observe", "write"}
 	case "crms.person":
 		return []string{"link-only", "create"}
-	case "mapping.for", "mapping.links.to":
+	case "mapping.for":
 		return []string{"mention", "conversation", "person"}
+	case "mapping.links.to":
+		return []string{"mention", "conversation", "person", "previous"}
 	case "mapping.fields.wins":
 		return []string{"human", "rapport"}
 	case "routing.priority", "brands.sla":

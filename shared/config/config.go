@@ -118,7 +118,7 @@ type Field struct {
 
 // Link associates a record with another of ours.
 type Link struct {
-	To    string `yaml:"to" json:"to"`                           // mention, conversation or person
+	To    string `yaml:"to" json:"to"`                           // mention, conversation, person, or previous: of a conversation, the one it follows
 	Label string `yaml:"label,omitempty" json:"label,omitempty"` // kind of association, where the CRM has several
 }
 

@@ -57,8 +57,15 @@ func (w *draft) deleted() *flow.Conversation {
 	if i < 0 || c.Turns[i].Deleted {
 		return nil
 	}
-	words := opening(c.Turns[i].Text)
-	c.Turns[i].Text, c.Turns[i].Deleted = "", true
+	words := ""
+	for k := i; k < len(c.Turns); k++ { // with its edits
+		if t := &c.Turns[k]; t.Mention == w.m.ID {
+			if t.Text != "" {
+				words = opening(t.Text)
+			}
+			t.Text, t.Deleted = "", true
+		}
+	}
 	if words != "" && strings.HasSuffix(c.Subject, words) {
 		c.Subject = strings.TrimSuffix(c.Subject, words) + "deleted by the author"
 	}
@@ -96,7 +103,7 @@ func (w *draft) answered() *flow.Conversation {
 func lastIn(c *flow.Conversation) time.Time {
 	var last time.Time
 	for _, t := range c.Turns {
-		if t.Direction != flow.Out && t.At.After(last) {
+		if t.Direction != flow.Out && !t.Edited && t.At.After(last) {
 			last = t.At
 		}
 	}
@@ -111,34 +118,61 @@ func (w *draft) said() time.Time {
 	return w.m.Created
 }
 
-// turn adds or replaces the mention's turn and tells whether that changed anything. Turns stay in the order of time.
+// turn adds the mention's turn, or that of its edit, and tells whether that changed anything. Turns stay in the order of time.
 func (w *draft) turn(c *flow.Conversation, text string) bool {
 	t := flow.Turn{Mention: w.m.ID, Direction: flow.In, By: w.author.Handle, At: w.said(), Text: expression.Cut(text, turnLength), Permalink: w.m.Permalink}
 	if w.own() {
 		t.Direction = flow.Out
 	}
-	if i := slices.IndexFunc(c.Turns, func(x flow.Turn) bool { return x.Mention == t.Mention }); i >= 0 {
-		old := &c.Turns[i]
-		if old.Deleted || old.Text == t.Text {
-			return false
+	for i := len(c.Turns) - 1; i >= 0; i-- {
+		if c.Turns[i].Mention == t.Mention {
+			return w.edited(c, i, t)
 		}
-		if words := opening(old.Text); words != "" && strings.HasSuffix(c.Subject, words) {
-			c.Subject = strings.TrimSuffix(c.Subject, words) + opening(t.Text)
-		}
-		old.Text = t.Text
+	}
+	insert(c, t)
+	return true
+}
+
+// edited adds the turn of an edit: who reads the exchange sees when the words became what they are. The words before are not
+// kept, as the author took them back. old is the index of the mention's newest turn.
+func (w *draft) edited(c *flow.Conversation, old int, t flow.Turn) bool {
+	was := &c.Turns[old]
+	if was.Deleted || was.Text == t.Text {
+		return false
+	}
+	if words := opening(was.Text); words != "" && strings.HasSuffix(c.Subject, words) {
+		c.Subject = strings.TrimSuffix(c.Subject, words) + opening(t.Text)
+	}
+	if w.own() && w.in.Before == nil { // an answer of ours as the network shows it
+		was.Text = t.Text
 		return true
 	}
-	i, _ := slices.BinarySearchFunc(c.Turns, t, func(a, b flow.Turn) int {
+	t.Edited = true
+	if t.At = w.m.Edited.UTC(); !t.At.After(was.At) {
+		t.At = w.at()
+	}
+	if !t.At.After(was.At) {
+		t.At = was.At
+	}
+	was.Text, was.Replaced = "", true
+	insert(c, t)
+	return true
+}
+
+// insert puts a turn where its time wants it. What is as old as another stands behind it where it is an edit, else by its id.
+func insert(c *flow.Conversation, t flow.Turn) {
+	i, found := slices.BinarySearchFunc(c.Turns, t, func(a, b flow.Turn) int {
 		if n := a.At.Compare(b.At); n != 0 {
 			return n
 		}
 		return strings.Compare(a.Mention, b.Mention)
 	})
+	for ; found && i < len(c.Turns) && c.Turns[i].Mention == t.Mention && c.Turns[i].At.Equal(t.At); i++ {
+	}
 	c.Turns = slices.Insert(c.Turns, i, t)
 	if over := len(c.Turns) - flow.MaxTurns; over > 0 {
 		c.Turns = c.Turns[over:]
 	}
-	return true
 }
 
 // actionable tells whether somebody has to do something about the mention.
@@ -193,6 +227,9 @@ func (w *draft) merge(c *flow.Conversation, act, known bool) {
 	case known || late || slices.Contains(w.Intents, "spam"):
 	case c.Status == flow.Answered && !slices.Contains(w.Intents, "praise"), c.Status == flow.Closed && act, c.Status == flow.Open && act:
 		c.Status, c.AnsweredAt, c.ClosedAt = flow.Waiting, time.Time{}, time.Time{}
+	}
+	if before == flow.Closed && c.Status == flow.Waiting {
+		c.ReopenedAt = w.at()
 	}
 	if w.source() != "history" {
 		c.Source = w.source()

@@ -86,16 +86,17 @@ func TestEditAndDelete(t *testing.T) {
 	edit.Event.Verb, edit.Event.Mention.Root = flow.Edit, ""
 	edited := d.Decide(edit)
 	c := edited.Conversation
-	if len(c.Turns) != 1 || c.Turns[0].Text != edit.Event.Mention.Text || !strings.Contains(c.Subject, "geklärt") || c.Severity < opened.Severity {
+	if len(c.Turns) != 2 || !c.Turns[0].Replaced || c.Turns[0].Text != "" || !c.Turns[1].Edited || c.Turns[1].Text != edit.Event.Mention.Text ||
+		!c.Turns[1].At.Equal(edit.Event.At) || !strings.Contains(c.Subject, "geklärt") || c.Severity < opened.Severity {
 		t.Errorf("%+v", c)
 	}
-	if opened.Conversation.Turns[0].Text == c.Turns[0].Text {
+	if opened.Conversation.Turns[0].Text == "" {
 		t.Error("the conversation before was changed")
 	}
 	gone := Inputs{Now: now.Add(time.Hour), Conversation: c, Source: "live", Event: flow.Event{Verb: flow.Delete, At: now.Add(time.Hour), Mention: flow.Mention{ID: "mastodon:1", Network: "mastodon"}}}
 	deleted := d.Decide(gone)
 	x := deleted.Conversation
-	if deleted.Outcome != Mention || !x.Turns[0].Deleted || x.Turns[0].Text != "" || strings.Contains(x.Subject, "geklärt") || x.Status != flow.Closed || !x.Due.IsZero() {
+	if deleted.Outcome != Mention || !x.Turns[0].Deleted || !x.Turns[1].Deleted || x.Turns[0].Text+x.Turns[1].Text != "" || strings.Contains(x.Subject, "geklärt") || x.Status != flow.Closed || !x.Due.IsZero() {
 		t.Errorf("%+v", x)
 	}
 	gone.Objected = true
@@ -167,7 +168,7 @@ func TestTurns(t *testing.T) {
 				t.Fatal("turns out of order")
 			}
 			for i, x := range c.Turns {
-				if len([]rune(x.Text)) > 1000 || slices.ContainsFunc(c.Turns[i+1:], func(y flow.Turn) bool { return y.Mention == x.Mention }) {
+				if len([]rune(x.Text)) > 1000 || slices.ContainsFunc(c.Turns[i+1:], func(y flow.Turn) bool { return y.Mention == x.Mention && !y.Edited }) {
 					t.Fatalf("turn %+v", x)
 				}
 			}

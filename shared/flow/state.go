@@ -40,6 +40,7 @@ type Conversation struct {
 	Due        time.Time `json:"due,omitzero" expr:"due"`                 // first answer is owed by then
 	AnsweredAt time.Time `json:"answered_at,omitzero" expr:"answered_at"` // when the clock stopped
 	ClosedAt   time.Time `json:"closed_at,omitzero" expr:"closed_at"`
+	ReopenedAt time.Time `json:"reopened_at,omitzero" expr:"reopened_at"` // when the author last came back to it after it was closed
 	ReplyUntil time.Time `json:"reply_until,omitzero" expr:"reply_until"`
 	Updated    time.Time `json:"updated,omitzero" expr:"updated"`
 	Turns      []Turn    `json:"turns,omitempty" expr:"turns"` // the newest MaxTurns, oldest first
@@ -64,6 +65,8 @@ type Turn struct {
 	Text      string    `json:"text" expr:"text"` // shortened; blank once deleted
 	Permalink string    `json:"permalink,omitempty" expr:"permalink"`
 	Deleted   bool      `json:"deleted,omitempty" expr:"deleted"`
+	Edited    bool      `json:"edited,omitempty" expr:"edited"`     // an edit: the words as they became at that time
+	Replaced  bool      `json:"replaced,omitempty" expr:"replaced"` // blanked, because an edit further down holds the words now
 }
 
 // ConversationID names the exchange of author in one place: (account, root, author), private: (account, author). It leads

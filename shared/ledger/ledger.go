@@ -161,6 +161,9 @@ func (t *Tally) Add(l Line) {
 	}
 }
 
+// AddDelivery counts where one CRM account stands with a mention: of a CRM, received is what it was to hold.
+func (t *Tally) AddDelivery(d Delivery) { t.Add(Line{Outcome: Mention, Deliveries: []Delivery{d}}) }
+
 // Sum adds another tally.
 func (t *Tally) Sum(o Tally) {
 	t.Received += o.Received

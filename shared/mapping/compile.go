@@ -262,6 +262,10 @@ func (c *compiler) link(all []*Target) {
 				}
 			}
 			switch {
+			case l.To == previous && p.target.kind == flow.KindConversation && p.target.keyed == nil:
+				k.targets = []*Target{p.target}
+			case l.To == previous:
+				c.fail(at, "", "only a conversation under our own key follows another")
 			case l.To == p.target.kind:
 				c.fail(at, "", "a %s cannot be linked to itself", l.To)
 			case len(k.targets) == 0 && l.To != flow.KindPerson:

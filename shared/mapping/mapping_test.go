@@ -146,7 +146,7 @@ func TestDefaultsLeaveForeignFieldsAlone(t *testing.T) {
 	for _, kind := range flow.Kinds {
 		for _, target := range m.For("sales", kind, "") {
 			for _, mark := range target.Marks() {
-				if !isOurs(mark.Field) && !mark.Once {
+				if !isOurs(mark.Field) && !mark.Once && mark.Field != "hs_pipeline_stage" { // a closed ticket to which the author comes back
 					t.Errorf("%s.%s is not ours and not for creation only", target.Object(), mark.Field)
 				}
 			}

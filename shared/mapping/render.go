@@ -134,6 +134,9 @@ func (t *Target) id(env *decide.Env) string {
 	return env.Person.ID
 }
 
+// previous is a link to the conversation that one follows.
+const previous = "previous"
+
 // associate lists the links to records that exist or are asked for.
 func (t *Target) associate(sc *scope) ([]crm.Link, error) {
 	var links []crm.Link
@@ -143,6 +146,12 @@ func (t *Target) associate(sc *scope) ([]crm.Link, error) {
 				links = append(links, crm.Link{Object: known.Object, ID: known.Record, Label: l.label})
 				continue
 			}
+		}
+		if l.to == previous {
+			if id := sc.Env.Conversation.Previous; id != "" {
+				links = append(links, crm.Link{Object: t.object, Key: flow.Key(flow.KindConversation, id), Label: l.label})
+			}
+			continue
 		}
 		for _, to := range l.targets {
 			id := to.id(sc.Env)

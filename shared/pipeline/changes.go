@@ -196,17 +196,27 @@ func (p *Pipeline) caseChanged(ctx context.Context, plan *Plan, conf config.Acco
 			return err
 		}
 	}
-	if c.Fields[crm.FieldReplyState] != flow.Approved {
-		return nil
-	}
+	return p.answer(ctx, conf, row.Value.Conversation, c)
+}
+
+// answer takes in what somebody wrote in the place made for answers, once it is approved. Nothing else of a change is looked
+// at: a note, a comment, an e-mail or any other field is nobody's answer. A webhook tells one property at a time, so what
+// it does not tell is read from the record; a poll that tells the same later finds the same answer.
+func (p *Pipeline) answer(ctx context.Context, conf config.Account, of flow.Conversation, c flow.Change) error {
+	state, told := c.Fields[crm.FieldReplyState]
 	text, _ := c.Fields[crm.FieldReply].(string)
 	private := yes(c.Fields[crm.FieldReplyPrivate])
-	if strings.TrimSpace(text) == "" {
+	text = strings.TrimSpace(text)
+	if told && state != flow.Approved || !told && text == "" {
+		return nil
+	}
+	if !told || text == "" { // the record is right, whatever came first
+		var err error
 		if text, private, err = p.readReply(ctx, conf, c); err != nil || text == "" {
 			return err
 		}
 	}
-	return p.ask(ctx, conf, row.Value.Conversation, text, private, c)
+	return p.ask(ctx, conf, of, text, private, c)
 }
 
 // takeOver brings a conversation to what a CRM says of its case, and tells whether that changed it. What was said before
@@ -218,7 +228,7 @@ func takeOver(row *ConversationRow, c flow.Change) bool {
 	if s != "" && !c.At.Before(row.StatusAt) {
 		switch flow.Status(s) {
 		case flow.Closed:
-			later := slices.ContainsFunc(v.Turns, func(t flow.Turn) bool { return t.Direction == flow.In && t.At.After(c.At) })
+			later := slices.ContainsFunc(v.Turns, func(t flow.Turn) bool { return t.Direction == flow.In && !t.Edited && t.At.After(c.At) })
 			if v.Status != flow.Closed && !later {
 				v.Status, v.ClosedAt, row.StatusAt = flow.Closed, c.At, c.At
 			}
@@ -234,7 +244,7 @@ func takeOver(row *ConversationRow, c flow.Change) bool {
 	return was.Status != v.Status || was.Owner != v.Owner
 }
 
-// readReply reads an answer whose approval came without its text, as webhooks tell one field at a time.
+// readReply reads an approved answer from its record; text is "" where there is none.
 func (p *Pipeline) readReply(ctx context.Context, conf config.Account, c flow.Change) (text string, private bool, err error) {
 	adapter := p.CRMs[conf.Kind]
 	if c.Record == "" || !readable(adapter, conf, p.now()) {

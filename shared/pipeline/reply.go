@@ -267,6 +267,32 @@ func (p *Pipeline) endReply(ctx context.Context, row *store.Row[ReplyRow], state
 	return p.tell(ctx, row.Value)
 }
 
+// spoken appends a sent answer to what was said, unless the network showed it to us before. When the network does later, its
+// id leads to the same turn.
+func spoken(c *flow.Conversation, v ReplyRow) {
+	r := v.Reply
+	t := flow.Turn{Direction: flow.Out, By: r.Sender, At: v.Ended, Text: expression.Cut(r.Text, maxSpoken), Permalink: r.Permalink}
+	if t.By == "" {
+		t.By = r.Account
+	}
+	if r.Native != "" {
+		t.Mention = flow.MentionID(c.Network, r.Native)
+	}
+	if t.Text == "" || slices.ContainsFunc(c.Turns, func(x flow.Turn) bool {
+		return t.Mention != "" && x.Mention == t.Mention || x.Direction == flow.Out && t.Permalink != "" && x.Permalink == t.Permalink
+	}) {
+		return
+	}
+	i := len(c.Turns)
+	for i > 0 && c.Turns[i-1].At.After(t.At) {
+		i--
+	}
+	c.Turns = last(slices.Insert(slices.Clone(c.Turns), i, t), flow.MaxTurns)
+}
+
+// maxSpoken bounds an answer in a turn, in characters.
+const maxSpoken = 1000
+
 // tell shows the end of an answer in the conversation, and so in the CRMs.
 func (p *Pipeline) tell(ctx context.Context, v ReplyRow) error {
 	plan, err := p.Plans.Plan(ctx, "")
@@ -284,6 +310,9 @@ func (p *Pipeline) tell(ctx context.Context, v ReplyRow) error {
 			note = r.Permalink
 		}
 		c.ReplyState, c.ReplyNote, c.ReplyAt, c.Updated = r.State, note, v.Ended, p.now()
+		if r.State == flow.Sent {
+			spoken(c, v)
+		}
 		if r.State == flow.Sent && (c.Status == flow.Open || c.Status == flow.Waiting) {
 			c.Status, c.AnsweredAt = flow.Answered, v.Ended
 		}

@@ -175,6 +175,7 @@ type Report struct {
 	From, To    time.Time
 	Accounts    map[string]ledger.Tally
 	Networks    map[string]ledger.Tally
+	CRMs        map[string]ledger.Tally // by CRM account: each mention counts in each that was to hold it
 	Total       ledger.Tally
 	Parked      int
 	DeadLetters int
@@ -184,7 +185,7 @@ type Report struct {
 
 // Report counts the ledger. waiting and dead are the queues' own numbers.
 func (p *Pipeline) Report(ctx context.Context, from, to time.Time, waiting, dead int) (Report, error) {
-	r := Report{From: from, To: to, Accounts: map[string]ledger.Tally{}, Networks: map[string]ledger.Tally{}, Waiting: waiting, DeadLetters: dead}
+	r := Report{From: from, To: to, Accounts: map[string]ledger.Tally{}, Networks: map[string]ledger.Tally{}, CRMs: map[string]ledger.Tally{}, Waiting: waiting, DeadLetters: dead}
 	plan, err := p.Plans.Plan(ctx, "")
 	if err != nil {
 		return r, err
@@ -200,6 +201,13 @@ func (p *Pipeline) Report(ctx context.Context, from, to time.Time, waiting, dead
 			n := r.Networks[l.Network]
 			n.Add(l)
 			r.Networks[l.Network] = n
+			if l.Outcome == ledger.Mention {
+				for _, d := range l.Deliveries {
+					c := r.CRMs[d.Account]
+					c.AddDelivery(d)
+					r.CRMs[d.Account] = c
+				}
+			}
 			return nil
 		})
 		if err != nil {

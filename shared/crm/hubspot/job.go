@@ -7,6 +7,7 @@ import (
 
 	"rapport/shared/crm"
 	"rapport/shared/fault"
+	"rapport/shared/flow"
 )
 
 // job is one Upsert on its way through its calls.
@@ -64,6 +65,9 @@ func newJob(a crm.Account, records []crm.Record) (*job, error) {
 			w.settle(fault.New(fault.Invalid, "a record of %s is among records of %s", r.Object, j.object))
 		default:
 			fields[j.c.keyField] = r.Key
+			if j.object == "tickets" && fields[propStage] == string(flow.Waiting) {
+				j.c.reopen(fields)
+			}
 			w.fields = fields
 		}
 		j.place, j.keys = append(j.place, w), append(j.keys, r.Key)
@@ -75,6 +79,27 @@ func newJob(a crm.Account, records []crm.Record) (*job, error) {
 		byID[w.id] = true
 	}
 	return j, nil
+}
+
+// reopen puts the stage in which it is our move where the mapping says "waiting". Of a pipeline of the customer's own nobody
+// knows it unless it is set: then the stage stays as it is.
+func (c client) reopen(fields map[string]string) {
+	if stage := c.waiting(); stage != "" {
+		fields[propStage] = stage
+	} else {
+		delete(fields, propStage)
+	}
+}
+
+// waiting is the stage in which it is our move, "" where nobody knows it.
+func (c client) waiting() string {
+	if list := c.a.Texts("waiting_stages"); len(list) > 0 {
+		return list[0]
+	}
+	if p := c.a.Text("pipeline"); p == "" || p == "0" {
+		return "3"
+	}
+	return ""
 }
 
 func (j *job) outcomes() []crm.Outcome {

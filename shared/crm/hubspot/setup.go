@@ -53,7 +53,11 @@ func (HubSpot) Describe(ctx context.Context, a crm.Account, object string) (crm.
 	}
 	o := crm.Object{Name: object, Label: label(object), Creatable: true}
 	for _, p := range list {
-		o.Fields = append(o.Fields, p.field())
+		f := p.field()
+		if at := slices.IndexFunc(f.Choices, func(x crm.Choice) bool { return x.Value == c.waiting() }); object == "tickets" && f.Name == propStage && at >= 0 {
+			f.Choices = append(f.Choices, crm.Choice{Value: string(flow.Waiting), Label: "whichever stage means " + string(flow.Waiting)})
+		}
+		o.Fields = append(o.Fields, f)
 	}
 	return o, nil
 }
