@@ -104,7 +104,7 @@ func TestDefaultsWorkAfterSetup(t *testing.T) {
 	}
 	contacts, tickets := portal["contacts"], portal["tickets"]
 	contacts.Fields = append(contacts.Fields, crm.Field{Name: "lastname", Label: "Last name", Type: "text"})
-	tickets.Fields = append(tickets.Fields, crm.Field{Name: "subject", Type: "text"}, crm.Field{Name: "content", Type: "longtext"})
+	tickets.Fields = append(tickets.Fields, crm.Field{Name: "subject", Type: "text"}, crm.Field{Name: "content", Type: "longtext"}, crm.Field{Name: "hs_pipeline_stage", Type: "choice", Choices: []crm.Choice{{Value: "3"}, {Value: "waiting"}}})
 	portal["contacts"], portal["tickets"] = contacts, tickets
 	if m, err = New(doc, map[string]map[string]crm.Object{"sales": portal}, infos); err != nil {
 		t.Fatal(err)
