@@ -4,6 +4,7 @@ package connectors
 import (
 	"rapport/shared/crm"
 	"rapport/shared/crm/hubspot"
+	"rapport/shared/crm/salesforce"
 	"rapport/shared/crm/sink"
 	"rapport/shared/network"
 	"rapport/shared/network/hook"
@@ -22,6 +23,7 @@ func Networks() map[string]network.Network {
 func CRMs() map[string]crm.CRM {
 	return crms(
 		hubspot.New(),
+		salesforce.New(),
 		sink.New(),
 	)
 }

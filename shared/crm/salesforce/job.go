@@ -1,0 +1,540 @@
+package salesforce
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"rapport/shared/crm"
+	"rapport/shared/fault"
+)
+
+// assignmentRules is what a mapping puts into OwnerId to let the org's assignment rules route a new record.
+const assignmentRules = "rules"
+
+// job is one Upsert on its way through its calls.
+type job struct {
+	c      client
+	object string
+	writes []*write
+	place  []*write // by index of the record that was given
+	keys   []string // of the records that were given
+}
+
+// write is one record to write: of those with one key the last, under an id that any of them knew.
+type write struct {
+	key     string
+	object  string         // where it lives
+	fields  map[string]any // by the vendor's names
+	refs    map[string]any // links: lookup → id, or relation → key
+	id      string
+	rules   bool // the org's assignment rules route it when it is created
+	bare    bool // its object has no field for our key
+	missing bool // the id leads nowhere, or to what was merged, converted or deleted
+	spared  bool // sent a second time, without what kept it back
+	settled bool
+	out     crm.Outcome
+}
+
+func (w *write) settle(err error) {
+	w.settled = true
+	w.out.Err = err
+}
+
+func newJob(ctx context.Context, c client, records []crm.Record) (*job, error) {
+	j := &job{c: c, object: records[0].Object}
+	if records[0].KeyField != "" {
+		j.c.keyField = ours(records[0].KeyField)
+	}
+	byKey, byID := map[string]*write{}, map[string]bool{}
+	for _, r := range records {
+		w := byKey[r.Key]
+		if w == nil {
+			w = &write{}
+			byKey[r.Key] = w
+			j.writes = append(j.writes, w)
+		}
+		id := w.id
+		*w = write{key: r.Key, object: r.Object, id: id, out: crm.Outcome{Key: r.Key}}
+		if r.ID != "" {
+			w.id = r.ID
+		}
+		if r.Object == "Lead" && strings.HasPrefix(w.id, "003") { // it was converted before
+			w.object = "Contact"
+		}
+		j.place, j.keys = append(j.place, w), append(j.keys, r.Key)
+		var err error
+		switch w.fields, err = j.c.values(ctx, r); {
+		case fault.Is(err, fault.Invalid):
+			w.settle(err)
+		case err != nil:
+			return nil, err
+		case r.Key == "" || utf8.RuneCountInString(r.Key) > maxKey:
+			w.settle(fault.New(fault.Invalid, "a record of %s has no key, or one of more than %d characters", r.Object, maxKey))
+		case r.Object != j.object:
+			w.settle(fault.New(fault.Invalid, "a record of %s is among records of %s", r.Object, j.object))
+		}
+		w.refs = j.c.refs(r)
+		if w.object != r.Object && !w.settled {
+			if err := j.convert(ctx, w, w.object); err != nil {
+				return nil, err
+			}
+		}
+	}
+	for _, w := range j.writes {
+		if w.id != "" && byID[w.id[:min(15, len(w.id))]] {
+			return nil, fault.New(fault.Split, "two records of a batch have id %s", w.id)
+		}
+		byID[w.id[:min(15, len(w.id))]] = true
+	}
+	return j, nil
+}
+
+// values turns fields into what Salesforce takes. A midnight may be a day or a moment: the org is asked which.
+func (c client) values(ctx context.Context, r crm.Record) (map[string]any, error) {
+	out := make(map[string]any, len(r.Fields)+2)
+	for name, v := range r.Fields {
+		one, ok := value(v)
+		if !ok {
+			return nil, fault.New(fault.Invalid, "field %s holds %T, which Salesforce cannot store: use a text, number, flag or time", name, v)
+		}
+		if strings.Trim(name, letters) != "" || name == "" {
+			return nil, fault.New(fault.Invalid, "%q is no name of a field", name)
+		}
+		if t, ok := v.(time.Time); ok && !isOurs(name) && !t.IsZero() && t.Equal(t.Truncate(24*time.Hour)) {
+			d, err := c.describe(ctx, r.Object)
+			if err != nil {
+				return nil, err
+			}
+			if f := d.field(name); f != nil && f.Type == "date" {
+				one = t.UTC().Format(time.DateOnly)
+			}
+		}
+		out[vendor(name)] = one
+	}
+	return out, nil
+}
+
+// lookup names the field of ours that refers to records of an object.
+func lookup(object string) string {
+	return "rapport_" + strings.TrimPrefix(strings.ToLower(ours(object)), "rapport_") + "__c"
+}
+
+// refs turns links into lookups. A label names another lookup than ours.
+func (c client) refs(r crm.Record) map[string]any {
+	refs := map[string]any{}
+	for _, l := range r.Links {
+		name := lookup(l.Object)
+		if l.Label != "" {
+			name = vendor(l.Label)
+		}
+		relation := strings.TrimSuffix(name, "Id")
+		if n, own := strings.CutSuffix(name, "__c"); own {
+			relation = n + "__r"
+		}
+		switch {
+		case l.ID != "":
+			refs[name] = l.ID
+		case l.Key != "" && refs[name] == nil:
+			refs[relation] = map[string]any{"attributes": map[string]any{"type": vendor(l.Object)}, c.key(): l.Key}
+		}
+	}
+	return refs
+}
+
+func (j *job) outcomes() []crm.Outcome {
+	out := make([]crm.Outcome, len(j.place))
+	for i, w := range j.place {
+		out[i] = w.out
+		out[i].Key = j.keys[i]
+	}
+	return out
+}
+
+// open gives the writes that are still to do, by id or by key.
+func (j *job) open(known bool) []*write {
+	var list []*write
+	for _, w := range j.writes {
+		if !w.settled && (w.id != "") == known {
+			list = append(list, w)
+		}
+	}
+	return list
+}
+
+// owners finds out which records exist, where new ones are given something that old ones must keep: an owner, and the
+// record type of persons. An owner is set at creation only.
+func (j *job) owners(ctx context.Context) error {
+	queue := ""
+	if j.object == "Case" || j.object == "Lead" {
+		queue = j.c.a.Text("queue")
+	}
+	person := j.object == "Account" && j.c.a.Bool("person_accounts")
+	var keys []string
+	for _, w := range j.open(false) {
+		if queue != "" && w.fields["OwnerId"] == nil {
+			w.fields["OwnerId"] = queue
+		}
+		if w.fields["OwnerId"] != nil || person {
+			keys = append(keys, w.key)
+		}
+	}
+	if len(keys) > 0 {
+		there, err := j.c.find(ctx, j.object, nil, keys, nil)
+		if err != nil {
+			return err
+		}
+		for _, w := range j.open(false) {
+			if at := slices.IndexFunc(there, func(r record) bool { return !r.flag("IsDeleted") && r.text(j.c.key()) == w.key }); at >= 0 {
+				w.id = there[at].text("Id")
+			}
+		}
+	}
+	for _, w := range j.open(true) {
+		delete(w.fields, "OwnerId")
+	}
+	fresh := j.open(false)
+	if err := j.resolve(ctx, fresh); err != nil {
+		return err
+	}
+	if person && len(fresh) > 0 {
+		return j.persons(ctx, fresh)
+	}
+	return nil
+}
+
+// resolve turns names of queues and e-mails of users into ids. Who is not found is nobody: the fallback queue owns then.
+func (j *job) resolve(ctx context.Context, list []*write) error {
+	queue := j.c.a.Text("queue")
+	known, names := map[string]string{}, []string{}
+	for _, w := range list {
+		owner, _ := w.fields["OwnerId"].(string)
+		if w.rules = owner == assignmentRules; w.rules {
+			delete(w.fields, "OwnerId")
+			continue
+		}
+		for _, name := range []string{owner, queue} {
+			if owner != "" && name != "" && !isID(name) && !slices.Contains(names, name) {
+				names = append(names, name)
+			}
+		}
+	}
+	var err error
+	if len(names) > 0 {
+		if known, err = j.c.people(ctx, names); err != nil {
+			return err
+		}
+	}
+	for _, w := range list {
+		owner, _ := w.fields["OwnerId"].(string)
+		for _, name := range []string{owner, queue} {
+			id := known[strings.ToLower(name)]
+			if isID(name) {
+				id = name
+			}
+			if delete(w.fields, "OwnerId"); owner != "" && id != "" {
+				w.fields["OwnerId"] = id
+				break
+			}
+		}
+	}
+	return nil
+}
+
+// people finds active users by e-mail or user name, and queues by developer name.
+func (c client) people(ctx context.Context, names []string) (map[string]string, error) {
+	ids := map[string]string{}
+	var users, queues []string
+	for _, n := range names {
+		if strings.Contains(n, "@") {
+			users = append(users, n)
+		} else {
+			queues = append(queues, n)
+		}
+	}
+	for list := range quoted(queues) {
+		found, err := c.query(ctx, "SELECT Id, DeveloperName FROM Group WHERE Type = 'Queue' AND DeveloperName IN ("+list+")", false)
+		if err != nil {
+			return nil, err
+		}
+		for _, r := range found {
+			ids[strings.ToLower(r.text("DeveloperName"))] = r.text("Id")
+		}
+	}
+	for list := range quoted(users) {
+		found, err := c.query(ctx, "SELECT Id, Email, Username FROM User WHERE IsActive = true AND (Email IN ("+list+") OR Username IN ("+list+"))", false)
+		if err != nil {
+			return nil, err
+		}
+		for _, r := range found {
+			ids[strings.ToLower(r.text("Email"))] = r.text("Id")
+			ids[strings.ToLower(r.text("Username"))] = r.text("Id")
+		}
+	}
+	return ids, nil
+}
+
+// persons gives new accounts the record type by which they are persons.
+func (j *job) persons(ctx context.Context, list []*write) error {
+	kind := j.c.a.Text("person_record_type")
+	if kind == "" {
+		found, err := j.c.query(ctx, "SELECT Id FROM RecordType WHERE SobjectType = 'Account' AND IsPersonType = true AND IsActive = true ORDER BY Id LIMIT 1", false)
+		if err != nil {
+			return err
+		}
+		if len(found) == 0 {
+			for _, w := range list {
+				w.settle(fault.New(fault.Invalid, "the org has no active record type for person accounts: switch person accounts on, or set person_accounts to false"))
+			}
+			return nil
+		}
+		kind = found[0].text("Id")
+	}
+	for _, w := range list {
+		w.fields["RecordTypeId"] = kind
+	}
+	return nil
+}
+
+// byID writes the records whose id is known and stamps them with their key. What its id does not lead to is looked up: a
+// merged record is written where it went, a converted lead in its contact, a deleted one is Gone.
+func (j *job) byID(ctx context.Context) error {
+	list := j.open(true)
+	for range 3 { // a survivor may have been merged again
+		if err := j.send(ctx, "", list, nil); err != nil {
+			return err
+		}
+		var err error
+		if list, err = j.follow(ctx, list); err != nil || len(list) == 0 {
+			return err
+		}
+	}
+	for _, w := range list {
+		w.settle(fault.New(fault.Transient, "record %s of %s is being merged again and again", w.id, w.object))
+	}
+	return nil
+}
+
+// follow looks missing records up and gives those that live on elsewhere.
+func (j *job) follow(ctx context.Context, list []*write) ([]*write, error) {
+	groups, moved := map[string][]*write{}, []*write{}
+	for _, w := range list {
+		if w.missing && !w.settled {
+			groups[w.object] = append(groups[w.object], w)
+		}
+	}
+	for _, object := range []string{"Contact", j.object} {
+		var ids, keys []string
+		for _, w := range groups[object] {
+			if w.id != "" {
+				ids = append(ids, w.id)
+			} else {
+				keys = append(keys, w.key)
+			}
+		}
+		if len(groups[object]) == 0 {
+			continue
+		}
+		there, err := j.c.find(ctx, object, ids, keys, nil)
+		if err != nil {
+			return nil, err
+		}
+		for _, w := range groups[object] {
+			at := slices.IndexFunc(there, func(r record) bool {
+				return same(r.text("Id"), w.id) || w.id == "" && r.text(j.c.key()) == w.key && r.text("ConvertedContactId") != ""
+			})
+			var into, to string
+			if at >= 0 {
+				into, _ = there[at].into()
+				to = there[at].movedTo()
+			}
+			if into == "" {
+				w.settle(fault.New(fault.Gone, "record %s of %s was deleted in Salesforce", w.id, w.object))
+				continue
+			}
+			if w.id, w.missing = into, false; to != "" {
+				if err := j.convert(ctx, w, to); err != nil {
+					return nil, err
+				}
+			}
+			if slices.ContainsFunc(moved, func(m *write) bool { return same(m.id, w.id) }) {
+				return nil, fault.New(fault.Split, "two records of a batch were merged into %s", w.id)
+			}
+			moved = append(moved, w)
+		}
+		groups[object] = nil
+	}
+	return moved, nil
+}
+
+// convert makes a write of a lead one of the contact that it became: of that, only fields of ours that it has.
+func (j *job) convert(ctx context.Context, w *write, to string) error {
+	d, err := j.c.describe(ctx, to)
+	if err != nil {
+		return err
+	}
+	w.object, w.out.MovedTo, w.bare = to, to, d.field(j.c.key()) == nil
+	for name := range w.fields {
+		if f := d.field(name); !isOurs(name) || f == nil || !f.Updateable {
+			delete(w.fields, name)
+		}
+	}
+	for name := range w.refs {
+		if d.field(strings.TrimSuffix(name, "__r")+"__c") == nil && d.field(name) == nil {
+			delete(w.refs, name)
+		}
+	}
+	return nil
+}
+
+// byKey upserts the rest. Records that the org's rules route go in a call of their own. Of a lead that was converted its
+// contact is written.
+func (j *job) byKey(ctx context.Context) error {
+	path := "/" + vendor(j.object) + "/" + j.c.key()
+	var routed, rest []*write
+	for _, w := range j.open(false) {
+		if w.rules {
+			routed = append(routed, w)
+		} else {
+			rest = append(rest, w)
+		}
+	}
+	if err := j.send(ctx, path, rest, nil); err != nil {
+		return err
+	}
+	if err := j.send(ctx, path, routed, http.Header{"Sforce-Auto-Assign": {"TRUE"}}); err != nil {
+		return err
+	}
+	moved, err := j.follow(ctx, j.open(false))
+	if err != nil {
+		return err
+	}
+	if err := j.send(ctx, "", moved, nil); err != nil {
+		return err
+	}
+	for _, w := range moved {
+		if w.missing && !w.settled {
+			w.settle(fault.New(fault.Transient, "the contact %s of a converted lead is being merged", w.id))
+		}
+	}
+	return nil
+}
+
+// send makes one collection call and finds out what became of each record. Rows that one thing kept back which can be
+// left out go a second time without it.
+func (j *job) send(ctx context.Context, path string, list []*write, header http.Header) error {
+	if len(list) == 0 {
+		return nil
+	}
+	out, err := j.c.save(ctx, path, j.rows(path, list), header)
+	if names := fault.Fields(err); fault.Is(err, fault.Drift) && j.unlink(list, names) {
+		out, err = j.c.save(ctx, path, j.rows(path, list), header)
+	}
+	if err != nil {
+		if len(list) == 1 && fault.Is(err, fault.Invalid) {
+			list[0].settle(err)
+			return nil
+		}
+		return err
+	}
+	var again []*write
+	for i, r := range out {
+		w, p := list[i], r.problem()
+		switch {
+		case r.Success && isID(r.ID):
+			w.settled, w.out.ID, w.out.Err, w.out.State = true, r.ID, nil, crm.Updated
+			if r.Created {
+				w.out.State = crm.Created
+			}
+		case r.Success:
+			w.settle(fault.New(fault.Ambiguous, "Salesforce's answer names no record for %s", w.key))
+		case !w.spared && j.spare(w, p):
+			again = append(again, w)
+		case p.gone() && (path == "" || p.code() == "CANNOT_UPDATE_CONVERTED_LEAD"):
+			w.missing = true
+		default:
+			if m := holder.FindStringSubmatch(p.Message); m != nil && p.code() == "DUPLICATE_VALUE" {
+				w.out.ID = m[1]
+			}
+			w.settle(j.c.one(p))
+		}
+	}
+	return j.send(ctx, path, again, header)
+}
+
+func (j *job) rows(path string, list []*write) []map[string]any {
+	rows := make([]map[string]any, len(list))
+	for i, w := range list {
+		row := map[string]any{"attributes": map[string]any{"type": vendor(w.object)}, j.c.key(): w.key}
+		if w.bare {
+			delete(row, j.c.key())
+		}
+		for name, v := range w.fields {
+			row[name] = v
+		}
+		for name, v := range w.refs {
+			row[name] = v
+		}
+		if path == "" {
+			row["id"] = w.id
+		}
+		rows[i] = row
+	}
+	return rows
+}
+
+// unlink takes links out whose lookups the org does not have, and tells whether there were any.
+func (j *job) unlink(list []*write, names []string) bool {
+	hit := false
+	for _, w := range list {
+		for _, name := range names {
+			for _, n := range []string{vendor(name), name, vendor(strings.TrimSuffix(name, "__r"))} {
+				if _, ok := w.refs[n]; ok {
+					delete(w.refs, n)
+					hit = true
+				}
+			}
+		}
+	}
+	return hit
+}
+
+// spare leaves out what kept a row back, where that may be: a link that leads nowhere, an owner who cannot be.
+func (j *job) spare(w *write, p problem) bool {
+	w.spared = true
+	owner := p.code() == "INACTIVE_OWNER_OR_USER" || slices.Contains(p.Fields, "OwnerId") || p.code() == "TRANSFER_REQUIRES_READ"
+	switch {
+	case p.astray(): // it does not say which
+		n := len(w.refs)
+		for name := range w.refs {
+			if strings.HasSuffix(name, "__r") || !strings.HasSuffix(name, "__c") {
+				delete(w.refs, name)
+			}
+		}
+		return len(w.refs) < n
+	case p.code() == "INVALID_CROSS_REFERENCE_KEY" && j.unlink([]*write{w}, ourNames(p.Fields)), j.unlink([]*write{w}, p.missing()):
+		return true
+	case owner && w.fields["OwnerId"] != nil:
+		queue := j.c.a.Text("queue")
+		if was := fmt.Sprint(w.fields["OwnerId"]); isID(queue) && !same(queue, was) {
+			w.fields["OwnerId"] = queue
+		} else {
+			delete(w.fields, "OwnerId")
+		}
+		return true
+	}
+	w.spared = false
+	return false
+}
+
+func ourNames(names []string) []string {
+	out := make([]string, len(names))
+	for i, n := range names {
+		out[i] = ours(n)
+	}
+	return out
+}
