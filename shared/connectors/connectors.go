@@ -9,6 +9,7 @@ import (
 	"rapport/shared/network"
 	"rapport/shared/network/hook"
 	"rapport/shared/network/mastodon"
+	"rapport/shared/network/x"
 )
 
 // Networks gives every network by name.
@@ -16,6 +17,7 @@ func Networks() map[string]network.Network {
 	return networks(
 		hook.New(),
 		mastodon.New(),
+		x.New(),
 	)
 }
 
