@@ -9,6 +9,7 @@ import (
 	"rapport/shared/network"
 	"rapport/shared/network/hook"
 	"rapport/shared/network/mastodon"
+	"rapport/shared/network/meta"
 	"rapport/shared/network/x"
 )
 
@@ -17,6 +18,7 @@ func Networks() map[string]network.Network {
 	return networks(
 		hook.New(),
 		mastodon.New(),
+		meta.New(),
 		x.New(),
 	)
 }

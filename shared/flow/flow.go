@@ -51,7 +51,8 @@ type Event struct {
 	Verb    Verb      `json:"verb" expr:"verb"`
 	At      time.Time `json:"at" expr:"at"`                   // when it happened on the network: creation, edit or deletion
 	Source  string    `json:"source,omitempty" expr:"source"` // live, history or test; "" = live
-	Erase   *Erasure  `json:"erase,omitempty" expr:"erase"`   // set where the vendor asks for an erasure instead
+	Erase   *Erasure  `json:"erase,omitempty" expr:"erase"`   // set where the vendor asks for an erasure instead; its ID is the same when it asks again
+	Thin    bool      `json:"thin,omitempty" expr:"thin"`     // the network named the mention and nothing else: it has to be read
 	Mention Mention   `json:"mention" expr:"mention"`         // of a delete only Network and ID are sure
 }
 
@@ -80,6 +81,7 @@ type Mention struct {
 	Lang       string         `json:"lang,omitempty" expr:"lang"` // what the network says (ISO 639-1), a weak hint
 	Permalink  string         `json:"permalink,omitempty" expr:"permalink"`
 	Author     Author         `json:"author" expr:"author"`
+	To         string         `json:"to,omitempty" expr:"to"`         // author id of who got a private message of the brand
 	Parent     string         `json:"parent,omitempty" expr:"parent"` // mention id of what it answers
 	Root       string         `json:"root,omitempty" expr:"root"`     // mention id of the thread's start; "" = itself
 	Created    time.Time      `json:"created" expr:"created"`

@@ -165,7 +165,7 @@ type Ranger interface {
 // Checker finds out what became of mentions.
 type Checker interface {
 	// Check looks at mentions as we know them, at most CheckBatch each: bodies for Parse (edits included) and the mention
-	// ids that are gone.
+	// ids that are gone. Of a thin event (flow.Event.Thin) it brings what was said.
 	Check(ctx context.Context, a Account, mentions []flow.Mention) (bodies []Body, gone []string, err error)
 	// CheckBatch is the most mentions of one call.
 	CheckBatch() int
@@ -193,6 +193,20 @@ type ReplyFinder interface {
 	FindReply(ctx context.Context, a Account, r flow.Reply) (Posted, error)
 }
 
+// Extender is a network that may keep the answer window open longer than Mention.ReplyUntil says.
+type Extender interface {
+	// Extend gives how much longer, with the account's settings; 0 = not at all. It is pure. A reply with a Rule was
+	// written by no human.
+	Extend(settings map[string]any, r flow.Reply) time.Duration
+}
+
+// Aliaser is a network on which one human has several ids, such as one per page.
+type Aliaser interface {
+	// Aliases gives the other author ids of an author, as far as this account can tell: an erasure goes through them too.
+	// NotFound: the network knows nobody of that id.
+	Aliases(ctx context.Context, a Account, author string) ([]string, error)
+}
+
 // Target is something a grant can be connected to: a page, a profile, a list.
 type Target struct{ ID, Title, Handle string }
 
@@ -217,7 +231,9 @@ type Authorizer interface {
 	Connect(ctx context.Context, a Account, redirect, state string) (address string, err error)
 	// Exchange turns the code into a token and the targets to choose from.
 	Exchange(ctx context.Context, a Account, redirect, code string) (Token, []Target, error)
-	// Refresh renews a token. The caller holds the only lease and stores the answer before using it.
+	// Refresh renews a token. The caller holds the only lease and stores the answer before using it. old is empty where the
+	// account was refused and nobody logged in so far: whoever can begin with the account's own secrets (an app password, a
+	// key) does so, all others answer Unauthorized.
 	Refresh(ctx context.Context, a Account, old Token) (Token, error)
 }
 

@@ -54,4 +54,7 @@ type Answer struct {
 	Keep   bool // the body holds events: make it durable before answering
 	// Headers names the request headers that Parse needs later; all others are forgotten.
 	Headers []string
+	// Erasure is the id of an erasure that the sender asks about, as a network's event of it named it. Where it is known,
+	// its state is answered instead of this Answer.
+	Erasure string
 }
