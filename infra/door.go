@@ -41,13 +41,15 @@ func (s *Stack) api(name, domain string) *string {
 		DefaultIntegration: awsapigatewayv2integrations.NewHttpLambdaIntegration(id(name), fn, nil), DisableExecuteApiEndpoint: jsii.Bool(domain != "")})
 	stage := &awsapigatewayv2.HttpStageProps{HttpApi: api, StageName: jsii.String("$default"), AutoDeploy: jsii.Bool(true),
 		Throttle: &awsapigatewayv2.ThrottleSettings{RateLimit: jsii.Number(500), BurstLimit: jsii.Number(1000)}}
-	address := api.ApiEndpoint()
+	var address *string
 	if domain != "" {
 		host := awsapigatewayv2.NewDomainName(s.Stack, jsii.String("Domain"), &awsapigatewayv2.DomainNameProps{DomainName: jsii.String(domain),
 			Certificate: awscertificatemanager.Certificate_FromCertificateArn(s.Stack, jsii.String("Certificate"), jsii.String(s.Settings.Certificate))})
 		stage.DomainMapping = &awsapigatewayv2.DomainMappingOptions{DomainName: host}
 		s.out("DomainTarget", "where the DNS record (CNAME) of "+domain+" must point", host.RegionalDomainName())
 		address = jsii.String("https://" + domain)
+	} else {
+		address = api.ApiEndpoint()
 	}
 	logs := awslogs.NewLogGroup(s.Stack, id(name, "access"), &awslogs.LogGroupProps{LogGroupName: jsii.String("/aws/apigateway/" + *s.name(name)),
 		Retention: retention(s.Settings.LogDays), RemovalPolicy: awscdk.RemovalPolicy_DESTROY})

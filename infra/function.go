@@ -55,7 +55,6 @@ func (s *Stack) function(f topology.Function) {
 		}
 	}
 	fn := awslambda.NewFunction(s.Stack, id(f.Name, "function"), props)
-	fn.Node().AddDependency(role)
 	for _, l := range f.Lanes {
 		source := &awslambdaeventsources.SqsEventSourceProps{BatchSize: jsii.Number(f.Batch), ReportBatchItemFailures: jsii.Bool(true), MaxConcurrency: jsii.Number(workers[l])}
 		if f.Batch > 10 {
@@ -74,7 +73,7 @@ func (s *Stack) environment() *map[string]*string {
 		topology.EnvTable: s.store.table.TableName(), topology.EnvArchive: s.store.archive.BucketName(), topology.EnvPrefix: jsii.String(s.Settings.Prefix()),
 		topology.EnvQueues: queues, topology.EnvSecrets: jsii.String(s.Settings.Secrets), topology.EnvSecretPath: jsii.String(topology.SecretPath(s.Settings.Prefix())),
 	}
-	for name, value := range map[string]string{topology.EnvStage: s.Settings.Stage, topology.EnvBase: s.base(), topology.EnvPrivate: flag(s.Settings.Private)} {
+	for name, value := range map[string]string{topology.EnvStage: s.Settings.Stage, topology.EnvBase: s.base(), topology.EnvPrivate: one(s.Settings.Private)} {
 		if value != "" {
 			e[name] = jsii.String(value)
 		}
@@ -188,14 +187,13 @@ func (s *Stack) schedules() {
 		if f.Hourly {
 			rate = "rate(1 hour)"
 		}
-		schedule := awsscheduler.NewCfnSchedule(s.Stack, id(f.Name, "schedule"), &awsscheduler.CfnScheduleProps{
+		awsscheduler.NewCfnSchedule(s.Stack, id(f.Name, "schedule"), &awsscheduler.CfnScheduleProps{
 			Name: s.name(f.Name), Description: jsii.String("wakes " + f.Name), ScheduleExpression: jsii.String(rate),
 			FlexibleTimeWindow: &awsscheduler.CfnSchedule_FlexibleTimeWindowProperty{Mode: jsii.String("OFF")},
 			Target: &awsscheduler.CfnSchedule_TargetProperty{Arn: s.functions[f.Name].FunctionArn(), RoleArn: role.RoleArn(), Input: jsii.String("{}"),
 				DeadLetterConfig: &awsscheduler.CfnSchedule_DeadLetterConfigProperty{Arn: s.stray.queue.QueueArn()},
 				RetryPolicy:      &awsscheduler.CfnSchedule_RetryPolicyProperty{MaximumEventAgeInSeconds: jsii.Number(60), MaximumRetryAttempts: jsii.Number(2)}},
 		})
-		schedule.Node().AddDependency(role)
 	}
 }
 
@@ -210,7 +208,7 @@ func seconds(d time.Duration) awscdk.Duration {
 	return awscdk.Duration_Seconds(jsii.Number(d.Seconds()))
 }
 
-func flag(on bool) string {
+func one(on bool) string {
 	if on {
 		return "1"
 	}
