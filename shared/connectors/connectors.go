@@ -7,6 +7,7 @@ import (
 	"rapport/shared/crm/salesforce"
 	"rapport/shared/crm/sink"
 	"rapport/shared/network"
+	"rapport/shared/network/bluesky"
 	"rapport/shared/network/hook"
 	"rapport/shared/network/mastodon"
 	"rapport/shared/network/meta"
@@ -16,6 +17,7 @@ import (
 // Networks gives every network by name.
 func Networks() map[string]network.Network {
 	return networks(
+		bluesky.New(),
 		hook.New(),
 		mastodon.New(),
 		meta.New(),

@@ -185,6 +185,11 @@ func (p *Pipeline) renew(ctx context.Context, conf config.Account, refused rest.
 		return false
 	}
 	if row.Version == 0 {
+		if conf.Secrets["token"] == "" { // some begin a session with the account's own secrets
+			if fresh, err := p.refresh(ctx, conf, refused, row); err == nil && fresh.Version > 0 {
+				return true
+			}
+		}
 		return len(conf.Secrets) > 0
 	}
 	if access, err := p.unseal(row.Value.Access); err == nil && access != refused.Secret("token") {

@@ -1,0 +1,146 @@
+package bluesky_test
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"rapport/shared/app"
+	archivememory "rapport/shared/archive/memory"
+	"rapport/shared/crm"
+	"rapport/shared/crm/hubspot"
+	"rapport/shared/flow"
+	"rapport/shared/network"
+	"rapport/shared/network/bluesky"
+	"rapport/shared/pipeline"
+	"rapport/shared/queue"
+	queuememory "rapport/shared/queue/memory"
+	"rapport/shared/rest"
+	storememory "rapport/shared/store/memory"
+	"rapport/shared/topology"
+	twin "rapport/shared/twin/bluesky"
+	hubspottwin "rapport/shared/twin/hubspot"
+)
+
+const document = `version: 1
+brands:
+  - {name: nordlicht, languages: [de], terms: [Nordlicht]}
+networks:
+  - {name: sky, kind: bluesky, id: %q, origin: %q, replies: approve, secrets: {password: "env:SKY"}}
+crms:
+  - {name: hub, kind: hubspot, origin: %q, mode: write, secrets: {token: "env:HUB"}, settings: {app_id: "62515"}}
+`
+
+type vault map[string]string
+
+func (v vault) Get(_ context.Context, ref string) (flow.Secret, error) {
+	return flow.NewSecret(v[ref]), nil
+}
+func (vault) Forget(string) {}
+
+// stage is an app between a host and a portal on real sockets, on a clock that is moved by hand.
+type stage struct {
+	t      *testing.T
+	now    time.Time
+	ids    int
+	app    *app.App
+	queue  *queuememory.Queue
+	sky    *twin.Server
+	portal *hubspottwin.Portal
+}
+
+func open(t *testing.T) *stage {
+	t.Helper()
+	s := &stage{t: t, now: noon}
+	clock := func() time.Time { return s.now }
+	id := func() string { s.ids++; return fmt.Sprintf("%08d", s.ids) }
+	s.sky = twin.New(twin.Options{Now: clock})
+	s.portal = hubspottwin.New(hubspottwin.Options{Now: clock, Token: "pat-eu1-c4n4ry-4711"})
+	sky, portal := httptest.NewServer(s.sky), httptest.NewServer(s.portal)
+	client := rest.Guard(rest.GuardOptions{Private: true})
+	t.Cleanup(func() { client.CloseIdleConnections(); sky.Close(); portal.Close() })
+	s.queue = queuememory.New(queuememory.Options{Now: clock, NewID: id})
+	var err error
+	s.app, err = app.New(t.Context(), app.Options{Store: storememory.New(storememory.Options{Now: clock}), Queue: s.queue, Archive: archivememory.New(),
+		Secrets:  vault{"env:SKY": "nord-lich-twin-pass", "env:HUB": "pat-eu1-c4n4ry-4711"},
+		Networks: map[string]network.Network{"bluesky": bluesky.New()}, CRMs: map[string]crm.CRM{"hubspot": hubspot.New()},
+		Ports: pipeline.Ports{Now: clock, NewID: id, Log: slog.New(slog.DiscardHandler), HTTP: client}})
+	if err == nil {
+		_, err = s.app.Publish(t.Context(), fmt.Appendf(nil, document, s.sky.Brand(), sky.URL, portal.URL), "test", "test", "")
+	}
+	if err == nil {
+		_, err = s.app.SetupApply(t.Context(), "hub")
+	}
+	if err == nil {
+		err = s.app.Learn(t.Context(), "hub")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// live lets time go by, with a tick every half minute.
+func (s *stage) live(d time.Duration) {
+	s.t.Helper()
+	for end := s.now.Add(d); s.now.Before(end); {
+		s.now = s.now.Add(30 * time.Second)
+		if err := s.app.Tick(s.t.Context(), pipeline.Feed{Probe: 5, Most: 100}); err != nil {
+			s.t.Fatal(err)
+		}
+		for busy := true; busy; {
+			busy = false
+			for _, q := range topology.Queues() {
+				lane := queue.Lane(q.Name)
+				size := 50
+				if v := app.Verb(lane); v == "poll" || v == "reply" || v == "jobs" {
+					size = 1
+				}
+				batch := s.queue.Receive(lane, size)
+				if len(batch) == 0 {
+					continue
+				}
+				busy = true
+				errs := s.app.Handler(lane)(s.t.Context(), batch)
+				for i, m := range batch {
+					s.queue.Settle(m, errs[i])
+				}
+			}
+		}
+	}
+}
+
+// TestWholeWay: with an app password alone the account logs in once; a complaint becomes a ticket; the agent's answer is
+// posted below it; the session is renewed, not opened anew, when it ran out meanwhile.
+func TestWholeWay(t *testing.T) {
+	s := open(t)
+	s.live(3 * time.Minute) // the first poll starts at now
+	if n := s.sky.LogIns(); n != 1 {
+		t.Fatalf("%d log-ins, want 1", n)
+	}
+	post := s.sky.Post(twin.Post{By: "gast.example", Text: "@nordlicht.example Meine Bestellung kam schon wieder kaputt an, unverschämt! 😡", Langs: []string{"de"}})
+	s.live(3 * time.Minute)
+	rows := s.portal.Rows("tickets")
+	if len(rows) != 1 {
+		t.Fatalf("%d tickets, want 1", len(rows))
+	}
+	s.sky.Expire(false)
+	s.portal.Edit("tickets", rows[0].ID, map[string]any{"rapport_reply": "Das tut uns leid – schreib uns: https://nordlicht.example/hilfe", "rapport_reply_state": "approved"})
+	s.live(6 * time.Minute)
+	posted := s.sky.Posted()
+	if len(posted) != 1 || posted[0].Parent != post || posted[0].Root != post {
+		t.Fatalf("posted %+v; state %v, %v", posted, s.portal.Rows("tickets")[0].Fields["rapport_reply_state"], s.portal.Rows("tickets")[0].Fields["rapport_reply_note"])
+	}
+	if n := s.sky.LogIns(); n != 1 {
+		t.Errorf("%d log-ins, want 1: a session is renewed", n)
+	}
+	s.live(3 * time.Hour) // the token's whole life, and more
+	s.sky.Post(twin.Post{By: "zwei.example", Text: "@nordlicht.example Frechheit, meine Lieferung ist kaputt und niemand antwortet!"})
+	s.live(3 * time.Minute)
+	if rows, n := s.portal.Rows("tickets"), s.sky.LogIns(); len(rows) != 2 || n != 1 {
+		t.Errorf("%d tickets, want 2; %d log-ins, want 1", len(rows), n)
+	}
+}
