@@ -117,7 +117,7 @@ func New(doc *config.Document, describe map[string]map[string]crm.Object, infos 
 			}
 		}
 		if all == nil && len(c.errs) == 0 {
-			objects, name := Default(account.Kind, custom(account))
+			objects, name := Default(defaultOf(account), custom(account))
 			if objects == nil {
 				c.errs = append(c.errs, doc.Mistake(config.Index("crms", i), fmt.Sprintf("nothing under mapping is for %s, and %q has no default mapping", account.Name, account.Kind), "", 0, 0))
 			}
@@ -140,6 +140,14 @@ func New(doc *config.Document, describe map[string]map[string]crm.Object, infos 
 
 // custom tells whether an account may have objects of its own.
 func custom(a config.Account) bool { on, _ := a.Settings["custom_objects"].(bool); return on }
+
+// defaultOf names the default mapping of an account: there is another one for CRMs that keep persons as accounts.
+func defaultOf(a config.Account) string {
+	if persons, _ := a.Settings["person_accounts"].(bool); persons {
+		return a.Kind + "-person"
+	}
+	return a.Kind
+}
 
 // For gives the targets of a CRM account for a kind of thing of a brand, in the order of the document.
 func (m *Mapping) For(account, kind, brand string) []*Target {

@@ -180,7 +180,10 @@ func (c client) whole(need []crm.Object) []crm.Object {
 				one.Fields = append(one.Fields, crm.Field{Name: ours(lookup(to.Name)), Label: "Rapport " + strings.ToLower(to.Name), Type: "reference", Refers: []string{to.Name}})
 			}
 		}
-		cases = cases || o.Name == "Case"
+		if o.Name == "Case" {
+			cases = true
+			one.Fields = append(one.Fields, crm.Field{Name: "rapport_case", Label: "Rapport previous case", Type: "reference", Refers: []string{"Case"}})
+		}
 		out = append(out, one)
 	}
 	if cases {

@@ -9,6 +9,7 @@ import (
 
 	"rapport/shared/crm"
 	"rapport/shared/fault"
+	"rapport/shared/flow"
 )
 
 // describedFor is how long a session relies on what it learnt of an object.
@@ -109,7 +110,11 @@ func (f *Salesforce) Describe(ctx context.Context, a crm.Account, object string)
 	}
 	o := crm.Object{Name: object, Label: d.Label, Creatable: d.Create}
 	for _, one := range d.Fields {
-		o.Fields = append(o.Fields, one.field())
+		f := one.field()
+		if object == "Case" && f.Name == "Status" {
+			f.Choices = append(f.Choices, crm.Choice{Value: string(flow.Waiting), Label: "whichever status means " + string(flow.Waiting)})
+		}
+		o.Fields = append(o.Fields, f)
 	}
 	return o, nil
 }

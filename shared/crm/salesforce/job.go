@@ -11,6 +11,7 @@ import (
 
 	"rapport/shared/crm"
 	"rapport/shared/fault"
+	"rapport/shared/flow"
 )
 
 // assignmentRules is what a mapping puts into OwnerId to let the org's assignment rules route a new record.
@@ -78,6 +79,11 @@ func newJob(ctx context.Context, c client, records []crm.Record) (*job, error) {
 		case r.Object != j.object:
 			w.settle(fault.New(fault.Invalid, "a record of %s is among records of %s", r.Object, j.object))
 		}
+		if r.Object == "Case" && w.fields["Status"] == string(flow.Waiting) {
+			if err := j.c.reopen(ctx, w.fields); err != nil {
+				return nil, err
+			}
+		}
 		w.refs = j.c.refs(r)
 		if w.object != r.Object && !w.settled {
 			if err := j.convert(ctx, w, w.object); err != nil {
@@ -117,6 +123,26 @@ func (c client) values(ctx context.Context, r crm.Record) (map[string]any, error
 		out[vendor(name)] = one
 	}
 	return out, nil
+}
+
+// reopen puts the status in which it is our move where the mapping says "waiting": the first that is configured, else the
+// one in which cases begin. Where the org tells of none the status stays as it is.
+func (c client) reopen(ctx context.Context, fields map[string]any) error {
+	if list := c.a.Texts("waiting_statuses"); len(list) > 0 {
+		fields["Status"] = list[0]
+		return nil
+	}
+	found, err := c.query(ctx, "SELECT ApiName, IsDefault FROM CaseStatus WHERE IsClosed = false ORDER BY SortOrder", false)
+	if err != nil {
+		return err
+	}
+	delete(fields, "Status")
+	for _, r := range found {
+		if fields["Status"] == nil || r.flag("IsDefault") {
+			fields["Status"] = r.text("ApiName")
+		}
+	}
+	return nil
 }
 
 // lookup names the field of ours that refers to records of an object.

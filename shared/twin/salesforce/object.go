@@ -131,6 +131,7 @@ func (g *Org) standard() {
 	g.make("DuplicateRule", "Duplicate Rule", "0Bm", text("DeveloperName", 80), text("SobjectType", 40), flags("IsActive")[0])
 	g.make("AssignmentRule", "Assignment Rule", "01Q", text("Name", 80), text("SobjectType", 40), flags("Active")[0])
 	g.make("ApexTrigger", "Apex Trigger", "01q", text("Name", 80), text("TableEnumOrId", 40), text("Status", 40))
+	g.make("CaseStatus", "Case Status", "01J", text("ApiName", 80), text("MasterLabel", 80), field{name: "SortOrder", kind: "int"}, flags("IsDefault")[0], flags("IsClosed")[0])
 	g.make("Individual", "Individual", "0PK", append(flags("HasOptedOutProcessing", "HasOptedOutProfiling", "HasOptedOutSolicit", "ShouldForget"), field{name: "LastName", kind: "string", length: 80, required: true})...)
 	person := func() []field {
 		return append(flags("HasOptedOutOfEmail", "DoNotCall"), field{name: "LastName", kind: "string", length: 80, required: true}, text("FirstName", 40), field{name: "Email", kind: "email", length: 80},
@@ -150,6 +151,9 @@ func (g *Org) standard() {
 		field{name: "ContactId", kind: "reference", refers: "Contact", relation: "Contact"}, owner, master("Case"))
 	g.seed(Integration, "User", map[string]any{"Name": "Rapport", "Username": g.o.Username, "Email": "rapport@nordlicht.example", "IsActive": true})
 	g.seed(Agent, "User", map[string]any{"Name": "Service desk", "Username": "desk@nordlicht.example", "Email": "desk@nordlicht.example", "IsActive": true})
+	for i, status := range []string{"New", "Working", "Escalated", "Closed"} {
+		g.seed(fmt.Sprintf("01J00000000000%dAAA", i+1), "CaseStatus", map[string]any{"ApiName": status, "MasterLabel": status, "SortOrder": float64(i + 1), "IsDefault": i == 0, "IsClosed": i == 3})
+	}
 	if g.o.PersonAccounts {
 		g.seed("012000000000001AAA", "RecordType", map[string]any{"SobjectType": "Account", "DeveloperName": "PersonAccount", "IsActive": true, "IsPersonType": true})
 	}
