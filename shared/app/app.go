@@ -5,6 +5,7 @@ package app
 import (
 	"context"
 	"encoding/base64"
+	"strings"
 	"sync"
 
 	"rapport/shared/archive"
@@ -85,6 +86,21 @@ func (a *App) pepper(ctx context.Context) ([]byte, error) {
 		return nil, fault.New(fault.Invalid, "the key of the hashes in the store is damaged: %w", err)
 	}
 	return key, nil
+}
+
+// HookAt finds the hook of a public address's path: /hooks/<name>, or the path that the hook is configured with.
+func (a *App) HookAt(ctx context.Context, path string) (string, bool) {
+	plan, err := a.Plan(ctx, "")
+	if err != nil {
+		return "", false
+	}
+	name, under := strings.CutPrefix(path, "/hooks/")
+	for _, k := range plan.Doc.Hooks {
+		if k.Path != "" && k.Path == path || k.Path == "" && under && k.Name == name {
+			return k.Name, true
+		}
+	}
+	return "", false
 }
 
 // Handler gives the verb that works on a lane's batches, nil for a lane nobody works on.

@@ -4,9 +4,6 @@ package localrun
 
 import (
 	"context"
-	"crypto/rand"
-	"encoding/base32"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -23,6 +20,7 @@ import (
 	"rapport/shared/crm"
 	"rapport/shared/datafile"
 	"rapport/shared/fault"
+	"rapport/shared/id"
 	"rapport/shared/network"
 	"rapport/shared/pipeline"
 	"rapport/shared/queue"
@@ -309,15 +307,7 @@ func (h *Home) Messages(ctx context.Context) (waiting, dead int, err error) {
 	return waiting, dead, err
 }
 
-var encoding = base32.NewEncoding("0123456789abcdefghjkmnpqrstvwxyz").WithPadding(base32.NoPadding)
-
-// NewID gives an id that sorts by time: 48 bits of milliseconds and 72 bits of chance, in 24 letters and digits.
-func NewID() string {
-	var b [15]byte
-	ms := uint64(time.Now().UnixMilli())
-	binary.BigEndian.PutUint64(b[:8], ms<<16)
-	rand.Read(b[6:]) // never fails
-	return encoding.EncodeToString(b[:])
-}
+// NewID gives an id that sorts by time.
+func NewID() string { return id.New() }
 
 func describe(r *http.Request) string { return fmt.Sprintf("%s %s", r.Method, r.URL.Path) }

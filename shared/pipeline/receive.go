@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"maps"
 	"net/http"
 
 	"rapport/shared/archive"
@@ -37,6 +38,9 @@ func (p *Pipeline) Receive(ctx context.Context, hook string, r webhook.Request) 
 		return refuse(http.StatusServiceUnavailable, "not ready"), err
 	}
 	answer, err := receiver.Verify(ctx, h, r)
+	if fault.Is(err, fault.Forged) && p.rotated(ctx, conf, &h) {
+		answer, err = receiver.Verify(ctx, h, r)
+	}
 	switch {
 	case fault.Is(err, fault.Forged):
 		status := http.StatusUnauthorized
@@ -109,6 +113,20 @@ func (p *Pipeline) receiver(kind string) (network.Receiver, network.Info) {
 func (p *Pipeline) ResolveHook(ctx context.Context, conf config.Hook) (network.Hook, error) {
 	secrets, err := p.secrets(ctx, "hook "+conf.Name, conf.Secrets)
 	return network.Hook{Name: conf.Name, Kind: conf.Kind, Settings: conf.Settings, Secrets: secrets}, err
+}
+
+// rotated reads a hook's secrets anew and tells whether they have changed since they were read: the sender may use a new
+// one already. The source bounds how often it really asks.
+func (p *Pipeline) rotated(ctx context.Context, conf config.Hook, h *network.Hook) bool {
+	for _, ref := range conf.Secrets {
+		p.Secrets.Forget(ref)
+	}
+	fresh, err := p.ResolveHook(ctx, conf)
+	if err != nil || maps.Equal(fresh.Secrets, h.Secrets) {
+		return false
+	}
+	*h = fresh
+	return true
 }
 
 // secrets resolves references. An absent optional secret is an error too: whoever names one wants it.

@@ -13,6 +13,7 @@ const (
 	EnvBase       = "RAPPORT_BASE"        // public address before /hooks/; default: the domain that was called
 	EnvStage      = "RAPPORT_STAGE"       // environment whose overlay of the configuration holds; default none
 	EnvPrivate    = "RAPPORT_PRIVATE"     // "1": private and loopback addresses may be called, as tests must
+	EnvUnits      = "RAPPORT_UNITS"       // "1": each line says what it used of the table, queues, archive and secrets
 	EnvLog        = "RAPPORT_LOG"         // lowest level that is logged beside the line of each batch; default "warn"
 )
 

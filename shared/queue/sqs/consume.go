@@ -151,7 +151,7 @@ func (q *Queue) work(ctx context.Context, l lane, part []received, h queue.Handl
 	ended, cancel := context.WithTimeout(context.WithoutCancel(ctx), settling)
 	defer cancel()
 	for _, r := range unreadable {
-		q.kill(ended, l, []received{r}, []error{r.bad})
+		q.killAll(ended, l, []received{r}, []error{r.bad})
 	}
 	if len(messages) == 0 {
 		return
@@ -215,23 +215,28 @@ func (q *Queue) settle(ctx context.Context, l lane, batch []received, errs []err
 		}
 	}
 	q.remove(ctx, l.queue, done)
-	q.kill(ctx, l, dead, reasons)
+	q.killAll(ctx, l, dead, reasons)
 	q.hide(ctx, l.queue, later, waits)
 }
 
-// kill moves messages to the dead letters: first a copy, then the message goes.
-func (q *Queue) kill(ctx context.Context, l lane, batch []received, reasons []error) {
+// killAll moves messages to the dead letters: first a copy, then the message goes.
+func (q *Queue) killAll(ctx context.Context, l lane, batch []received, reasons []error) {
 	var buried []received
 	for i, r := range batch {
-		e := envelope{lane: l, entry: types.SendMessageBatchRequestEntry{MessageBody: aws.String(r.text)}}
-		if r.group != "" {
-			e.entry.MessageGroupId = aws.String(r.group)
-		}
-		if q.bury(ctx, e, r.Message, reasons[i].Error()) == nil {
+		if q.kill(ctx, l, r, reasons[i]) == nil {
 			buried = append(buried, r)
 		}
 	}
 	q.remove(ctx, l.queue, buried)
+}
+
+// kill puts a copy of a message among the dead letters.
+func (q *Queue) kill(ctx context.Context, l lane, r received, reason error) error {
+	e := envelope{lane: l, entry: types.SendMessageBatchRequestEntry{MessageBody: aws.String(r.text)}}
+	if r.group != "" {
+		e.entry.MessageGroupId = aws.String(r.group)
+	}
+	return q.bury(ctx, e, r.Message, reason.Error())
 }
 
 // remove deletes messages and says how many are gone.

@@ -44,6 +44,7 @@ type Options struct {
 	Manager    *awsapi.Client // of the service secretsmanager
 	Path       string         // before a name, with slashes around: /rapport/
 	Key        string         // KMS key for what Set stores; "" = the account's own
+	Calm       time.Duration  // a value that was read so shortly ago is not read again, whoever forgets it: forged calls make us forget
 	Now        func() time.Time
 }
 
@@ -51,6 +52,7 @@ type Options struct {
 type Source struct {
 	keeper keeper
 	path   string
+	calm   time.Duration
 	now    func() time.Time
 
 	mu    sync.Mutex
@@ -59,7 +61,8 @@ type Source struct {
 
 type value struct {
 	secret flow.Secret
-	until  time.Time
+	read   time.Time
+	until  time.Time // used until then without asking
 }
 
 // keeper is one of the two services.
@@ -76,7 +79,7 @@ func New(o Options) (*Source, error) {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	s := &Source{path: o.Path, now: o.Now, cache: map[string]value{}}
+	s := &Source{path: o.Path, calm: o.Calm, now: o.Now, cache: map[string]value{}}
 	switch {
 	case o.Manager != nil:
 		s.keeper = manager{o.Manager, o.Key}
@@ -112,11 +115,10 @@ func (s *Source) Get(ctx context.Context, ref string) (flow.Secret, error) {
 	text, err := s.keeper.get(ctx, name, before)
 	switch {
 	case errors.Is(err, errMissing) || err == nil && text == "":
-		s.Forget(ref)
+		s.drop(ref)
 		return flow.Secret{}, fault.New(fault.NotFound, "secret %s is missing: store it under %s", ref, name)
 	case err != nil && known && passing(err):
-		s.keep(ref, have.secret, retry)
-		return have.secret, nil
+		return s.keep(ref, have.secret, retry), nil
 	case err != nil:
 		return flow.Secret{}, fault.New(fault.Transient, "secret %s cannot be read: %w", ref, err)
 	}
@@ -126,12 +128,22 @@ func (s *Source) Get(ctx context.Context, ref string) (flow.Secret, error) {
 func (s *Source) keep(ref string, got flow.Secret, d time.Duration) flow.Secret {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.cache[ref] = value{got, s.now().Add(d)}
+	now := s.now()
+	s.cache[ref] = value{got, now, now.Add(d)}
 	return got
 }
 
-// Forget drops what is cached of a reference.
+// Forget makes the next Get ask the service, which still gives what it had if the service does not answer.
 func (s *Source) Forget(ref string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if have, known := s.cache[ref]; known && s.now().Sub(have.read) >= s.calm {
+		have.until = time.Time{}
+		s.cache[ref] = have
+	}
+}
+
+func (s *Source) drop(ref string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.cache, ref)
@@ -161,7 +173,7 @@ func (s *Source) Set(ctx context.Context, ref string, given flow.Secret) error {
 		}
 		return fault.New(kind, "secret %s cannot be stored under %s: %w", ref, name, err)
 	}
-	s.Forget(ref + previous)
+	s.drop(ref + previous)
 	s.keep(ref, given, keep)
 	return nil
 }

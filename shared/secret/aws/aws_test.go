@@ -37,7 +37,12 @@ func client(t testing.TB, service, endpoint string) *awsapi.Client {
 // open makes a source of one of the services behind an endpoint.
 func open(t testing.TB, service, endpoint string, now func() time.Time) *aws.Source {
 	t.Helper()
-	o := aws.Options{Path: "/t" + rand.Text() + "/", Now: now}
+	return calm(t, service, endpoint, now, 0)
+}
+
+func calm(t testing.TB, service, endpoint string, now func() time.Time, d time.Duration) *aws.Source {
+	t.Helper()
+	o := aws.Options{Path: "/t" + rand.Text() + "/", Now: now, Calm: d}
 	if service == "ssm" {
 		o.Parameters = client(t, service, endpoint)
 	} else {
@@ -163,4 +168,28 @@ func TestCache(t *testing.T) {
 	set(t, open(t, "ssm", emulator.URL(t), nil), "aws:/other/x", "x")
 	gives(t, s, "aws:hook", "one")
 	gives(t, s, "aws:/other/x", "x")
+}
+
+// Forged calls make the pipeline forget, and must not make it ask the service each time.
+func TestCalm(t *testing.T) {
+	var w world
+	s := calm(t, "ssm", w.start(t), w.now, 10*time.Second)
+	name := "aws:/t" + rand.Text() + "/hook"
+	set(t, s, name, "one")
+	set(t, open(t, "ssm", emulator.URL(t), nil), name, "two")
+	before := w.calls.Load()
+	for range 50 {
+		s.Forget(name)
+		gives(t, s, name, "one")
+	}
+	if n := w.calls.Load() - before; n != 0 {
+		t.Errorf("asked %d times within the calm", n)
+	}
+	w.ahead.Store(int64(11 * time.Second))
+	s.Forget(name)
+	gives(t, s, name, "two")
+	w.ahead.Store(int64(22 * time.Second))
+	w.down.Store(true)
+	s.Forget(name)
+	gives(t, s, name, "two") // forgotten while the service is down
 }
