@@ -20,7 +20,7 @@ func price(of string) float64 {
 // charge books a resource; one that was charged on the same UTC day already is free. s.mu is held.
 func (s *Server) charge(of, id string) {
 	key := of + " " + id + " " + s.o.Now().UTC().Format(time.DateOnly)
-	if id != "" && s.seen[key] {
+	if id != "" && s.seen[key] && !s.o.Twice {
 		return
 	}
 	s.seen[key] = true

@@ -29,6 +29,7 @@ type Options struct {
 	Enterprise bool             // replies are allowed everywhere
 	Quota      int              // calls per fifteen minutes, then 429; 0 = no limit
 	Credits    float64          // USD; what is left pays for reads, then 402; 0 = as much as is wanted
+	Twice      bool             // what was charged before on the same UTC day is charged again, as X does not promise it is not
 	Cap        int              // posts that may be read in all, then 429 usage-capped; 0 = no cap
 	Hooks      *http.Client     // calls webhooks; nil = http.DefaultClient
 	Reach      func(address string) string
