@@ -162,7 +162,7 @@ func TestNothingIsBoughtBeyondTheBudget(t *testing.T) {
 		p.pass(2 * time.Minute)
 	}
 	_, usd := p.x.Charged()
-	if usd > budget {
+	if usd > budget+1e-6 {
 		t.Fatalf("%.3f USD were charged, the budget is %.2f", usd, budget)
 	}
 	spent, err := one.Spent(t.Context(), "nord")
@@ -178,13 +178,13 @@ func TestNothingIsBoughtBeyondTheBudget(t *testing.T) {
 		p.storm(three, p.process())
 		p.pass(2 * time.Minute)
 	}
-	if _, usd = p.x.Charged(); usd > budget {
+	if _, usd = p.x.Charged(); usd > budget+1e-6 {
 		t.Fatalf("after a restart %.3f USD were charged, the budget is %.2f", usd, budget)
 	}
 	p.pass(24 * time.Hour)
 	before := usd
 	p.storm(three)
-	if _, usd = p.x.Charged(); usd <= before || usd > before+budget {
+	if _, usd = p.x.Charged(); usd <= before || usd > before+budget+1e-6 {
 		t.Errorf("the next day %.3f USD were charged, the budget is %.2f", usd-before, budget)
 	}
 }
