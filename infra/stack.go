@@ -62,6 +62,7 @@ func NewStack(app constructs.Construct, settings Settings) *Stack {
 	s.doors()
 	s.watch()
 	s.out("Region", "region of the stack", jsii.String(settings.Region))
+	s.out("Environment", "what the command line needs to know of the stack", s.Stack.ToJsonString(s.environment(), nil))
 	s.out("Prefix", "what names of functions and queues begin with", jsii.String(settings.Prefix()))
 	return s
 }

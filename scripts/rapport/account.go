@@ -26,22 +26,36 @@ func doctorCommand(f *flags) *cobra.Command {
 		Short: "Examine accounts and say in plain words what to mend",
 		RunE: func(c *cobra.Command, args []string) error {
 			report := map[string][]network.Finding{}
-			err := f.consult(c.Context(), func(h *localrun.Home) error {
-				names, err := accountNames(c.Context(), h, args)
-				for _, name := range names {
-					if report[name], err = h.Doctor(c.Context(), name); err != nil {
-						return err
-					}
+			names := args
+			if len(names) == 0 {
+				err := f.consult(c.Context(), func(h *localrun.Home) (err error) {
+					names, err = accountNames(c.Context(), h, args)
+					return err
+				})
+				if err != nil {
+					return err
 				}
-				return err
-			})
-			if err != nil {
-				return err
+			}
+			for _, name := range names {
+				list, err := f.examine(c.Context(), name)
+				if err != nil {
+					return err
+				}
+				report[name] = list
 			}
 			return showFindings(c.OutOrStdout(), f.json, report)
 		},
 		ValidArgsFunction: complete(f, accounts),
 	}
+}
+
+// examine has an account examined. That may cost at the vendor, so it is done where it can be counted.
+func (f *flags) examine(ctx context.Context, account string) (list []network.Finding, err error) {
+	err = f.ask(ctx, "account/doctor", localrun.Named{Name: account}, &list, func(h *localrun.Home) (err error) {
+		list, err = h.Doctor(ctx, account)
+		return err
+	})
+	return list, err
 }
 
 // accountNames gives the named accounts, or all.
@@ -225,7 +239,7 @@ func backfillCommand(f *flags) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			if err := f.consult(c.Context(), func(h *localrun.Home) error { return quote(c, h, args[0], begin, end) }); err != nil {
+			if err := quote(c, f, localrun.Span{Account: args[0], From: begin, To: end}); err != nil {
 				return err
 			}
 			if !yes && !confirm(c) {
@@ -264,17 +278,21 @@ func span(from, to string) (begin, end time.Time, err error) {
 	return begin, end, nil
 }
 
-func quote(c *cobra.Command, h *localrun.Home, account string, from, to time.Time) error {
-	mentions, calls, exact, cost, err := h.Estimate(c.Context(), account, from, to)
+func quote(c *cobra.Command, f *flags, of localrun.Span) error {
+	var q localrun.Quote
+	err := f.ask(c.Context(), "account/estimate", of, &q, func(h *localrun.Home) (err error) {
+		q.Mentions, q.Calls, q.Exact, q.USD, err = h.Estimate(c.Context(), of.Account, of.From, of.To)
+		return err
+	})
 	if err != nil {
 		return err
 	}
 	about := "about "
-	if exact {
+	if q.Exact {
 		about = ""
 	}
-	fmt.Fprintf(c.OutOrStdout(), "%s from %s to %s: %s%d mentions, %d calls, %.2f USD of the network's fees\n", account,
-		from.Format(time.DateOnly), to.Format(time.DateOnly), about, mentions, calls, cost)
+	fmt.Fprintf(c.OutOrStdout(), "%s from %s to %s: %s%d mentions, %d calls, %.2f USD of the network's fees\n", of.Account,
+		of.From.Format(time.DateOnly), of.To.Format(time.DateOnly), about, q.Mentions, q.Calls, q.USD)
 	fmt.Fprintln(c.OutOrStdout(), "They come in as history: no case, clock, alert or answer.")
 	return nil
 }
@@ -339,13 +357,11 @@ func connectCommand(f *flags) *cobra.Command {
 				return err
 			}
 			report := map[string][]network.Finding{}
-			err := f.consult(c.Context(), func(h *localrun.Home) (err error) {
-				report[args[0]], err = h.Doctor(c.Context(), args[0])
-				return err
-			})
+			list, err := f.examine(c.Context(), args[0])
 			if err != nil {
 				return err
 			}
+			report[args[0]] = list
 			return showFindings(c.OutOrStdout(), f.json, report)
 		},
 		ValidArgsFunction: complete(f, accounts),

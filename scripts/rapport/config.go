@@ -12,6 +12,7 @@ import (
 	"rapport/shared/config"
 	"rapport/shared/connectors"
 	"rapport/shared/localrun"
+	"rapport/shared/pipeline"
 
 	"rapport/shared/app"
 )
@@ -73,9 +74,31 @@ func printMistakes(w io.Writer, list config.Errors) error {
 	return errFound
 }
 
+// forecast says what new streams would cost, before they are saved; paid tells whether there are any. It goes to standard
+// error, so that --json stays readable.
+func forecast(c *cobra.Command, f *flags, in localrun.Apply) (paid bool, err error) {
+	var list []pipeline.Forecast
+	if err := f.call(c.Context(), "config/forecast", in, &list); err != nil {
+		return false, err
+	}
+	w := c.ErrOrStderr()
+	for _, x := range list {
+		switch {
+		case x.Problem != "":
+			fmt.Fprintf(w, "%s of %s: nobody can say what it costs: %s\n", x.Stream, x.Account, x.Problem)
+		case x.USD > x.Budget:
+			fmt.Fprintf(w, "%s of %s: about %.0f mentions a day, %.2f USD a day at most: more than the brand's budget of %.2f USD, so reading stops when that is used up\n", x.Stream, x.Account, x.Daily, x.USD, x.Budget)
+		default:
+			fmt.Fprintf(w, "%s of %s: about %.0f mentions a day, %.2f USD a day at most, of the brand's %.2f USD\n", x.Stream, x.Account, x.Daily, x.USD, x.Budget)
+		}
+	}
+	return len(list) > 0, nil
+}
+
 func configCommand(f *flags) *cobra.Command {
 	c := &cobra.Command{Use: "config", Short: "Read, compare and publish versions of the configuration", RunE: onlyCommands}
 	var note string
+	var yes bool
 	apply := &cobra.Command{
 		Use: "apply FILE", Short: "Check a configuration and publish it as a new version", Args: exactly("FILE"),
 		RunE: func(c *cobra.Command, args []string) error {
@@ -83,14 +106,23 @@ func configCommand(f *flags) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			in := localrun.Apply{Text: text, File: args[0], By: user(), Note: note}
+			paid, err := forecast(c, f, in)
+			if err != nil {
+				return err
+			}
+			if paid && !yes && !confirm(c) {
+				return nil
+			}
 			var v config.Version
-			if err := f.call(c.Context(), "config/apply", localrun.Apply{Text: text, File: args[0], By: user(), Note: note}, &v); err != nil {
+			if err := f.call(c.Context(), "config/apply", in, &v); err != nil {
 				return err
 			}
 			return showVersion(c, f, v)
 		},
 	}
 	apply.Flags().StringVar(&note, "note", "", "why, for the history")
+	apply.Flags().BoolVar(&yes, "yes", false, "do not ask where a new stream costs money")
 	get := &cobra.Command{
 		Use: "get [NUMBER]", Short: "Print a version as it was written", Args: cobra.MaximumNArgs(1),
 		RunE: func(c *cobra.Command, args []string) error {

@@ -30,6 +30,7 @@ var errFound = errors.New("found something to mend")
 // flags that every command has.
 type flags struct {
 	data    string
+	stack   string
 	config  string
 	env     string
 	json    bool
@@ -82,6 +83,7 @@ func command() *cobra.Command {
 	root.RunE = onlyCommands
 	p := root.PersistentFlags()
 	p.StringVar(&f.data, "data", "rapport.db", "data file of the local home")
+	p.StringVar(&f.stack, "stack", "", "deployed stack to work on instead, with the credentials of AWS on this machine")
 	p.StringVar(&f.config, "config", "", "configuration file (default: the version published last, else ./rapport.yaml)")
 	p.StringVar(&f.env, "env", "", "environment whose overlay applies")
 	p.BoolVar(&f.json, "json", false, "print JSON")

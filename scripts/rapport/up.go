@@ -27,6 +27,9 @@ func upCommand(f *flags) *cobra.Command {
 		Short: "Run the local home: real accounts with a configuration, the demo without",
 		Args:  cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
+			if f.stack != "" {
+				return usageError{errors.New("up runs a home on this machine; a stack runs by itself")}
+			}
 			if !f.configured() {
 				if _, err := os.Stat(f.data); os.IsNotExist(err) {
 					return runDemo(c, f, true)

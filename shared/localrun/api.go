@@ -137,6 +137,19 @@ type (
 	Named struct {
 		Name string `json:"name"`
 	}
+	// Span names a stretch of an account's past.
+	Span struct {
+		Account string    `json:"account"`
+		From    time.Time `json:"from"`
+		To      time.Time `json:"to"`
+	}
+	// Quote is what reading it would take.
+	Quote struct {
+		Mentions int     `json:"mentions"`
+		Calls    int     `json:"calls"`
+		Exact    bool    `json:"exact"`
+		USD      float64 `json:"usd"`
+	}
 	// Grant is a step of a log-in at a vendor: first the address to open, then the code that came back.
 	Grant struct {
 		Account  string `json:"account"`
@@ -150,10 +163,18 @@ func (h *Home) commands() map[string]command {
 		"config/apply": args(func(ctx context.Context, in Apply) (any, error) {
 			return h.Publish(ctx, in.Text, in.File, in.By, in.Note)
 		}),
+		"config/forecast": args(func(ctx context.Context, in Apply) (any, error) { return h.Forecast(ctx, in.Text, in.File) }),
 		"config/rollback": args(func(ctx context.Context, in Roll) (any, error) { return h.Rollback(ctx, in.Number, in.By) }),
 		"queue/redrive":   args(func(ctx context.Context, in Redriven) (any, error) { return h.redrive(ctx, in) }),
-		"queue/depth":     args(func(ctx context.Context, _ struct{}) (any, error) { return h.queue.Depth(ctx) }),
+		"queue/depth":     args(func(ctx context.Context, _ struct{}) (any, error) { return h.admin.Depth(ctx) }),
 		"account/learn":   args(func(ctx context.Context, in Named) (any, error) { return "learnt", h.Learn(ctx, in.Name) }),
+		"account/doctor":  args(func(ctx context.Context, in Named) (any, error) { return h.Doctor(ctx, in.Name) }),
+		"account/estimate": args(func(ctx context.Context, in Span) (any, error) {
+			q := Quote{}
+			var err error
+			q.Mentions, q.Calls, q.Exact, q.USD, err = h.Estimate(ctx, in.Account, in.From, in.To)
+			return q, err
+		}),
 		"account/address": args(func(ctx context.Context, in Grant) (any, error) { return h.LogInAddress(ctx, in.Account, in.Redirect) }),
 		"account/login": args(func(ctx context.Context, in Grant) (any, error) {
 			return h.LogIn(ctx, in.Account, in.Redirect, in.Code)
@@ -180,7 +201,7 @@ func (h *Home) redrive(ctx context.Context, in Redriven) (any, error) {
 		}
 		n, err = h.Redrive(ctx, in.Account, in.Limit)
 	} else {
-		n, err = h.queue.Redrive(ctx, in.Lane, in.Limit)
+		n, err = h.admin.Redrive(ctx, in.Lane, in.Limit)
 	}
 	return map[string]int{"redriven": n}, err
 }

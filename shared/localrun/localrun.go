@@ -57,6 +57,7 @@ type Home struct {
 	file    *datafile.File
 	store   *storefile.Store
 	queue   *queuefile.Queue
+	admin   queue.Admin // of the queue, wherever it is
 	hooks   net.Listener
 	api     *api
 	calls   atomic.Int64 // webhooks being answered
@@ -78,6 +79,17 @@ func Open(ctx context.Context, o Options) (*Home, error) {
 	return h, nil
 }
 
+// Attach wires an app to the state of a home elsewhere, for operators: every command works on it, and nothing can be started.
+// Of the options only Env, ReadOnly, Config, Secrets and Log are looked at; the rest stands in what the app is made of.
+func Attach(ctx context.Context, o Options, parts app.Options, admin queue.Admin) (*Home, error) {
+	a, err := app.New(ctx, parts)
+	if err != nil {
+		return nil, err
+	}
+	h := &Home{App: a, options: o, admin: admin}
+	return h, h.configure(ctx)
+}
+
 func (h *Home) wire(ctx context.Context) (err error) {
 	o := &h.options
 	if o.HTTP == nil {
@@ -89,6 +101,7 @@ func (h *Home) wire(ctx context.Context) (err error) {
 	if h.queue, err = queuefile.New(h.file, queuefile.Options{Linger: linger}); err != nil {
 		return err
 	}
+	h.admin = h.queue
 	archive, err := dir.New(dir.Options{Root: o.Data + ".archive"})
 	if err != nil {
 		return err
@@ -258,7 +271,7 @@ func (h *Home) Addr() string {
 }
 
 // Queue is the queues' own view, for operators.
-func (h *Home) Admin() queue.Admin { return h.queue }
+func (h *Home) Admin() queue.Admin { return h.admin }
 
 // Stop takes no more calls, finishes what is in hand within the context, and closes the file.
 func (h *Home) Stop(ctx context.Context) error {
@@ -273,7 +286,10 @@ func (h *Home) Stop(ctx context.Context) error {
 	if h.api != nil {
 		errs = append(errs, h.api.remove())
 	}
-	return errors.Join(append(errs, h.file.Close())...)
+	if h.file != nil {
+		errs = append(errs, h.file.Close())
+	}
+	return errors.Join(errs...)
 }
 
 // Drained tells whether nothing is under way: queues empty but for dead letters, nothing parked.
@@ -297,7 +313,7 @@ func (h *Home) Drained(ctx context.Context) (bool, error) {
 
 // Messages counts what waits in the queues, polls aside, and the dead letters.
 func (h *Home) Messages(ctx context.Context) (waiting, dead int, err error) {
-	depth, err := h.queue.Depth(ctx)
+	depth, err := h.admin.Depth(ctx)
 	for _, d := range depth {
 		if d.Lane != topology.Polls {
 			waiting += d.Waiting + d.Held + d.Delayed

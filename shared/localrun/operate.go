@@ -61,12 +61,12 @@ type AccountState struct {
 
 // Queues reads it.
 func (h *Home) Queues(ctx context.Context) (q Queues, err error) {
-	if q.Lanes, err = h.queue.Depth(ctx); err != nil {
+	if q.Lanes, err = h.admin.Depth(ctx); err != nil {
 		return q, err
 	}
 	for _, d := range q.Lanes {
 		if d.Dead > 0 {
-			dead, err := h.queue.Dead(ctx, d.Lane, 20)
+			dead, err := h.admin.Dead(ctx, d.Lane, 20)
 			if err != nil {
 				return q, err
 			}
