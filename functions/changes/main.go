@@ -1,0 +1,6 @@
+// Command changes is the function that takes in what changed in a CRM.
+package main
+
+import "rapport/shared/lambdarun/worker"
+
+func main() { worker.Lanes("changes") }

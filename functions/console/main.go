@@ -1,0 +1,6 @@
+// Command console is the function that shows pages to people who logged in.
+package main
+
+import "rapport/shared/lambdarun"
+
+func main() { lambdarun.Console() }

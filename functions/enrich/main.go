@@ -1,0 +1,6 @@
+// Command enrich is the function that parses, gathers, decides, commits.
+package main
+
+import "rapport/shared/lambdarun/worker"
+
+func main() { worker.Lanes("enrich") }

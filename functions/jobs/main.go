@@ -1,0 +1,6 @@
+// Command jobs is the function that does one page of long work.
+package main
+
+import "rapport/shared/lambdarun/worker"
+
+func main() { worker.Lanes("jobs") }

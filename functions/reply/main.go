@@ -1,0 +1,6 @@
+// Command reply is the function that sends an approved answer, once.
+package main
+
+import "rapport/shared/lambdarun/worker"
+
+func main() { worker.Lanes("reply") }

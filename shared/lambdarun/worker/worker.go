@@ -1,0 +1,160 @@
+// Package worker wires the verbs for the functions: the app over a stack's drivers, made when the first event comes.
+package worker
+
+import (
+	"context"
+	"encoding/json"
+	"sync"
+	"time"
+
+	"rapport/shared/app"
+	"rapport/shared/fault"
+	"rapport/shared/id"
+	"rapport/shared/lambdarun"
+	"rapport/shared/pipeline"
+	"rapport/shared/queue"
+	"rapport/shared/rest"
+	"rapport/shared/telemetry"
+	"rapport/shared/topology"
+)
+
+// fresh is how long a version of the configuration is used without looking for a newer one.
+const fresh = 15 * time.Second
+
+// home is the app of a process.
+type home struct {
+	mu     sync.Mutex
+	app    *app.App
+	looked time.Time
+}
+
+// ready gives the app, with a configuration that is fresh.
+func (h *home) ready(ctx context.Context, f *lambdarun.Function) (*app.App, error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	now := time.Now()
+	if h.app == nil {
+		a, err := app.New(ctx, Options(f))
+		if err != nil {
+			return nil, err
+		}
+		h.app, h.looked = a, now
+		return a, nil
+	}
+	if now.Sub(h.looked) >= fresh {
+		if err := h.app.Refresh(ctx); err != nil {
+			f.Log.Warn("the configuration cannot be looked up; the known one is used", "error", err.Error())
+		}
+		h.looked = now
+	}
+	return h.app, nil
+}
+
+// Options is the app over a stack's drivers.
+func Options(f *lambdarun.Function) app.Options {
+	// A message that the service hands out again is never in two hands for longer than a call may last.
+	fence := time.Duration(0)
+	for _, t := range topology.Functions() {
+		if t.Name == "deliver" {
+			fence = t.Limit
+		}
+	}
+	return app.Options{Store: f.Store, Queue: f.Queue, Archive: f.Archive, Secrets: f.Secrets, Env: f.Settings.Stage,
+		Ports: pipeline.Ports{Now: time.Now, NewID: id.New, Log: f.Log, HTTP: rest.Guard(rest.GuardOptions{Private: f.Settings.Private}),
+			Fence: fence, Base: f.Settings.Base, Private: f.Settings.Private}}
+}
+
+// Lanes runs a function that queues wake.
+func Lanes(name string) {
+	var h home
+	lambdarun.Start(name, lambdarun.Lanes(func(ctx context.Context, f *lambdarun.Function, lane queue.Lane) (queue.Handler, error) {
+		a, err := h.ready(ctx, f)
+		if err != nil {
+			return nil, err
+		}
+		if handler := a.Handler(lane); handler != nil && app.Verb(lane) == name {
+			return handler, nil
+		}
+		return nil, fault.New(fault.Unknown, "function %s does not work on lane %.80q", name, lane)
+	}))
+}
+
+// feed is how much of what is parked one minute brings back: probes of what is closed, and the rest of what opened.
+var feed = pipeline.Feed{Probe: 100, Most: 5000}
+
+// Tick runs the function of the clock.
+func Tick() {
+	var h home
+	lambdarun.Start("tick", lambdarun.Calls(func(ctx context.Context, f *lambdarun.Function, _ []byte) (any, []telemetry.Measure, error) {
+		a, err := h.ready(ctx, f)
+		if err != nil {
+			return nil, nil, err
+		}
+		plan, err := a.Plan(ctx, "")
+		if fault.Is(err, fault.NotFound) {
+			return "nothing is configured yet", nil, nil
+		}
+		if err != nil {
+			return nil, nil, err
+		}
+		if err := a.Tick(ctx, feed); err != nil {
+			return nil, nil, err
+		}
+		closed := 0
+		for _, c := range plan.Doc.CRMs {
+			if _, is, err := a.Closed(ctx, c.Name); err != nil {
+				return nil, nil, err
+			} else if is {
+				closed++
+			}
+		}
+		return "ticked", []telemetry.Measure{telemetry.Count(topology.MetricClosed, closed)}, nil
+	}))
+}
+
+// window is what a report covers where nobody asks for another.
+const window = 24 * time.Hour
+
+// asked is the event of a report that somebody asks for.
+type asked struct {
+	From time.Time `json:"from"`
+	To   time.Time `json:"to"`
+}
+
+// Report runs the function that counts what became of everything.
+func Report() {
+	var h home
+	lambdarun.Start("report", lambdarun.Calls(func(ctx context.Context, f *lambdarun.Function, event []byte) (any, []telemetry.Measure, error) {
+		a, err := h.ready(ctx, f)
+		if err != nil {
+			return nil, nil, err
+		}
+		var in asked
+		_ = json.Unmarshal(event, &in) // a schedule's event names no time
+		if in.To.IsZero() {
+			in.To = time.Now().UTC()
+		}
+		if in.From.IsZero() {
+			in.From = in.To.Add(-window)
+		}
+		depths, err := f.Queue.Depth(ctx)
+		if err != nil {
+			return nil, nil, err
+		}
+		waiting, dead := 0, 0
+		for _, d := range depths {
+			if d.Lane != topology.Polls {
+				waiting += d.Waiting + d.Held + d.Delayed
+			}
+			dead += d.Dead
+		}
+		r, err := a.Report(ctx, in.From, in.To, waiting, dead)
+		if fault.Is(err, fault.NotFound) {
+			return "nothing is configured yet", nil, nil
+		}
+		if err != nil {
+			return nil, nil, err
+		}
+		return r, []telemetry.Measure{telemetry.Count(topology.MetricUnaccounted, r.Unaccounted)}, nil
+	}))
+}
