@@ -170,6 +170,9 @@ func (p *Pipeline) quell(ctx context.Context, lines []*one, failed []failure) ([
 					Erasure: flow.Erasure{ID: id, Author: author, Reason: "objection", At: p.now()}})
 			}
 		}
+		if e := o.event.Erase; e != nil && err == nil { // asked for twice it is begun once
+			_, err = p.Start(ctx, JobRow{ID: e.ID, Kind: "erase", Erasure: *e})
+		}
 		if err != nil {
 			failed = append(failed, failure{o, err})
 			continue

@@ -67,6 +67,7 @@ func (p *Pipeline) Enrich(ctx context.Context, batch []queue.Message) []error {
 		}
 	}
 	p.bookPushed(ctx, todo)
+	todo = p.hydrate(ctx, plan, todo, errs)
 	for round := 0; len(todo) > 0; round++ {
 		again, failed := p.round(ctx, plan, todo)
 		for _, o := range failed {
@@ -158,6 +159,10 @@ func (p *Pipeline) parse(plan *Plan, i int, env Envelope, data []byte) ([]*one, 
 	out := make([]*one, 0, len(events))
 	whole.events, whole.barred = len(events), soon(p.infos[kind].Rules)
 	for k, e := range events {
+		if e.Erase != nil {
+			out = append(out, p.requested(i, env, whole, k, e))
+			continue
+		}
 		id := e.ID() // of all that was said, however much of it is kept
 		clip(&e.Mention)
 		a, ok := accountOf(plan.Doc, env, e, fallback)
@@ -170,9 +175,7 @@ func (p *Pipeline) parse(plan *Plan, i int, env Envelope, data []byte) ([]*one, 
 				place: ledger.At(a.Name, env.At, env.Receipt, k)}
 			o.line = ledger.Line{Account: a.Name, Network: e.Mention.Network, Brand: a.Brand, At: env.At, Event: o.id,
 				Mention: e.Mention.ID, Source: source(env, e), Config: plan.Doc.Hash}
-			if e.Mention.Author.ID != "" {
-				o.line.Author = p.authorHash(e.Mention.Author.ID)
-			}
+			o.line.Author = p.whoseLine(e.Mention)
 			out = append(out, o)
 		}
 	}
@@ -441,6 +444,9 @@ func (w *world) placeOf(m flow.Mention, depth int) string {
 		}
 		return flow.ConversationID(m.Account, m.Thread(), m.Author.ID, m.Private)
 	}
+	if m.Private && m.To != "" {
+		return flow.ConversationID(m.Account, m.Thread(), m.To, true)
+	}
 	parent, ok := w.parentOf(m)
 	if !ok || depth > deepest {
 		return ""
@@ -478,6 +484,12 @@ func complete(known flow.Mention, e flow.Event) flow.Mention {
 	}
 	if m.Parent == "" {
 		m.Parent = known.Parent
+	}
+	if m.To == "" {
+		m.To = known.To
+	}
+	if e.Verb == flow.Edit && m.Created.Equal(m.Edited) && !known.Created.IsZero() {
+		m.Created = known.Created // some tell of an edit only when it was made
 	}
 	if known.Root != "" {
 		m.Root = known.Root

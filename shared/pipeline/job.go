@@ -162,7 +162,11 @@ func (p *Pipeline) erasePage(ctx context.Context, j *JobRow) (more bool, wait ti
 		return true, 0, err
 	}
 	if j.Authors == nil {
-		if j.Authors, err = p.subjects(ctx, j.Erasure); err != nil {
+		if j.Authors, err = p.subjects(ctx, j.Erasure); err == nil {
+			j.Authors, err = p.aliases(ctx, plan, j.Authors)
+		}
+		if err != nil {
+			j.Authors = nil
 			return true, 0, err
 		}
 	}

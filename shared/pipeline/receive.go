@@ -62,6 +62,11 @@ func (p *Pipeline) Receive(ctx context.Context, hook string, r webhook.Request) 
 			return refuse(http.StatusServiceUnavailable, "try again"), err
 		}
 	}
+	if answer.Erasure != "" {
+		if answer, err = p.standing(ctx, answer); err != nil {
+			return refuse(http.StatusServiceUnavailable, "try again"), err
+		}
+	}
 	if answer.Status == 0 {
 		answer.Status = http.StatusOK
 	}

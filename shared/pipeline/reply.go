@@ -226,7 +226,7 @@ func (p *Pipeline) refusal(ctx context.Context, conf config.Account, can bool, r
 		return "what it answers is not known", nil
 	case mention.Value.Mention.Deleted:
 		return "the author deleted what it answers", nil
-	case !r.Until.IsZero() && p.now().After(r.Until):
+	case !r.Until.IsZero() && p.now().After(r.Until.Add(p.longer(conf, r))):
 		return "the network closed the answer window at " + expression.ISO(r.Until), nil
 	case !unsure && !c.AnsweredAt.IsZero() && c.AnsweredAt.After(r.Asked):
 		return "answered meanwhile", nil

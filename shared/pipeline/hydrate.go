@@ -1,0 +1,169 @@
+package pipeline
+
+import (
+	"context"
+	"slices"
+	"time"
+
+	"rapport/shared/config"
+	"rapport/shared/fault"
+	"rapport/shared/flow"
+	"rapport/shared/ledger"
+	"rapport/shared/network"
+	"rapport/shared/rest"
+)
+
+// hydrate reads what events only point at, and the profiles of authors of whom the network told nothing but the id and whom
+// nobody knows yet. A profile that cannot be had delays nothing; what was said does: its message goes again.
+func (p *Pipeline) hydrate(ctx context.Context, plan *Plan, todo []*one, errs []error) []*one {
+	bare := map[string][]*one{} // by account
+	var names []string
+	for _, o := range todo {
+		if o.settled {
+			continue
+		}
+		if o.event.Thin {
+			if err := p.fill(ctx, plan, o); err != nil {
+				errs[o.message] = err
+			}
+		}
+		a := o.event.Mention.Author
+		if _, can := p.Networks[o.account.Kind].(network.Profiler); can && !o.settled && errs[o.message] == nil && a.ID != "" && a.Name == "" && a.Handle == "" &&
+			o.event.Mention.Direction != flow.Out && o.event.Verb != flow.Delete {
+			if bare[o.account.Name] == nil {
+				names = append(names, o.account.Name)
+			}
+			bare[o.account.Name] = append(bare[o.account.Name], o)
+		}
+	}
+	for _, name := range names {
+		p.introduce(ctx, plan, bare[name])
+	}
+	var rest []*one
+	for _, o := range todo {
+		if errs[o.message] == nil { // a message goes again as a whole
+			rest = append(rest, o)
+		}
+	}
+	return rest
+}
+
+// fill reads what a thin event points at. What is gone meanwhile, or may not be read, is rejected with that reason.
+func (p *Pipeline) fill(ctx context.Context, plan *Plan, o *one) error {
+	checker, can := p.Networks[o.account.Kind].(network.Checker)
+	if !can {
+		return nil
+	}
+	var bodies []network.Body
+	var gone []string
+	err := p.reads(ctx, plan, o.account, func(a rest.Account) (err error) {
+		bodies, gone, err = checker.Check(ctx, a, []flow.Mention{o.event.Mention})
+		return err
+	})
+	switch {
+	case fault.Is(err, fault.Invalid), fault.Is(err, fault.NotFound):
+		o.settled, o.line.Outcome, o.line.Reason = true, ledger.Rejected, "cannot be read: "+brief(err.Error())
+		return nil
+	case err != nil:
+		return err
+	case len(gone) > 0:
+		o.settled, o.line.Outcome, o.line.Reason = true, ledger.Rejected, "it was gone before it could be read"
+		return nil
+	}
+	parser, _ := checker.(network.Parser)
+	for _, b := range bodies {
+		events, err := parser.Parse(network.Raw{Settings: o.account.Settings, Account: o.account.ID, Stream: b.Stream, Body: b.Data, At: o.env.At, Origin: o.account.Origin})
+		if err != nil {
+			return fault.New(fault.Transient, "what %s points at: %w", o.event.Mention.ID, err)
+		}
+		for _, e := range events {
+			if e.Mention.ID == o.event.Mention.ID {
+				p.replace(o, e)
+			}
+		}
+	}
+	return nil
+}
+
+// replace puts the whole event in the place of the thin one.
+func (p *Pipeline) replace(o *one, e flow.Event) {
+	e.Account, e.Source = o.event.Account, o.event.Source
+	o.id = e.ID()
+	clip(&e.Mention)
+	e.Mention.Account, e.Mention.Brand = o.account.Name, o.account.Brand
+	e.Mention.Private = e.Mention.Private || e.Mention.Kind == flow.Message
+	o.event = e
+	o.line.Event, o.line.Author = o.id, p.whoseLine(e.Mention)
+}
+
+// whoseLine is how the line of a mention names its author: who said it, or to whom the brand wrote privately, so that an
+// erasure finds both. "" where nobody is known.
+func (p *Pipeline) whoseLine(m flow.Mention) string {
+	switch {
+	case m.To != "" && m.Direction == flow.Out:
+		return p.authorHash(m.To)
+	case m.Author.ID != "":
+		return p.authorHash(m.Author.ID)
+	}
+	return ""
+}
+
+// introduce reads the profiles of authors of one account whom nobody knows yet.
+func (p *Pipeline) introduce(ctx context.Context, plan *Plan, list []*one) {
+	ids := map[string]bool{}
+	for _, o := range list {
+		ids[o.event.Mention.Author.ID] = true
+	}
+	known := map[string]*held[AuthorRow]{}
+	if err := fetch(ctx, p.authors, "-", sorted(ids), known); err != nil {
+		return // gather meets the same store and says so
+	}
+	conf := list[0].account
+	profiler := p.Networks[conf.Kind].(network.Profiler)
+	var natives []string
+	for _, id := range sorted(ids) {
+		if known[id].Version == 0 {
+			natives = append(natives, flow.Native(id))
+		}
+	}
+	found := map[string]flow.Author{}
+	for chunk := range slices.Chunk(natives, max(1, profiler.ProfileBatch())) {
+		err := p.reads(ctx, plan, conf, func(a rest.Account) error {
+			some, err := profiler.Profiles(ctx, a, chunk)
+			for native, author := range some {
+				found[native] = author
+			}
+			return err
+		})
+		if err != nil {
+			p.Ports.Log.Warn("profiles cannot be read", "account", conf.Name, "kind", fault.Of(err).String(), "error", err.Error())
+			break
+		}
+	}
+	for _, o := range list {
+		m := &o.event.Mention
+		if author, ok := found[flow.Native(m.Author.ID)]; ok && author.ID == m.Author.ID {
+			m.Author = author
+			clip(m)
+		}
+	}
+}
+
+// reads makes one reading call for an account, under its quota and budget.
+func (p *Pipeline) reads(ctx context.Context, plan *Plan, conf config.Account, do func(rest.Account) error) error {
+	buckets := p.infos[conf.Kind].Buckets
+	return p.vendor(ctx, conf, buckets, true, func(a rest.Account) error {
+		if err := p.afford(ctx, plan, conf, buckets); err != nil {
+			return err
+		}
+		return do(a)
+	})
+}
+
+// longer is how much longer than the network's usual window an answer may be sent.
+func (p *Pipeline) longer(conf config.Account, r flow.Reply) time.Duration {
+	if e, ok := p.Networks[conf.Kind].(network.Extender); ok {
+		return e.Extend(conf.Settings, r)
+	}
+	return 0
+}
