@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -10,6 +11,7 @@ import (
 	"rapport/shared/crm"
 	"rapport/shared/fault"
 	"rapport/shared/network"
+	"rapport/shared/pipeline"
 	"rapport/shared/rest"
 )
 
@@ -51,6 +53,13 @@ func (a *App) Doctor(ctx context.Context, account string) ([]network.Finding, er
 	if err == nil && state.Problem != "" {
 		out = append(out, network.Finding{What: "polls", Say: state.Problem, Mend: "the next try is at " + state.Next.Format(time.RFC3339)})
 	}
+	if n, ok := a.Networks[conf.Kind]; ok && len(n.Info().Prices) > 0 {
+		found, ferr := a.budget(ctx, plan, conf)
+		if ferr != nil {
+			return out, ferr
+		}
+		out = append(out, found)
+	}
 	if _, ok := plan.Doc.CRM(account); ok {
 		found, ferr := a.fieldsPresent(ctx, account, conn)
 		if ferr != nil {
@@ -59,6 +68,37 @@ func (a *App) Doctor(ctx context.Context, account string) ([]network.Finding, er
 		out = append(out, found...)
 	}
 	return out, err
+}
+
+// budget tells what is left today of what the account's brand may spend.
+func (a *App) budget(ctx context.Context, plan *pipeline.Plan, conf config.Account) (network.Finding, error) {
+	brand := plan.Doc.Brand(conf.Brand)
+	spent, err := a.Spent(ctx, brand.Name)
+	f := network.Finding{What: "budget", OK: spent < brand.Budget, Say: fmt.Sprintf("%.2f of %.2f USD of brand %s are spent today", spent, brand.Budget, brand.Name)}
+	if !f.OK {
+		f.Mend = "reading goes on at midnight UTC; raise brands[].budget where that is too little"
+	}
+	return f, err
+}
+
+// Forecast tells what the streams would bring and cost that a configuration adds to the published one, before it is
+// published. Only those are asked for whose network charges for each mention.
+func (a *App) Forecast(ctx context.Context, text []byte, file string) ([]pipeline.Forecast, error) {
+	plan, err := a.Check(ctx, text, file)
+	if err != nil {
+		return nil, err
+	}
+	present, err := a.Plan(ctx, "")
+	if err != nil && !fault.Is(err, fault.NotFound) {
+		return nil, err
+	}
+	return a.Forecasts(ctx, plan, func(account, stream string) bool {
+		if err != nil {
+			return false // nothing is published yet
+		}
+		conf, ok := present.Doc.Network(account)
+		return ok && slices.Contains(conf.Streams, stream)
+	})
 }
 
 // fieldsPresent tells whether setup has still something to do.
