@@ -17,8 +17,9 @@ import (
 
 // pollTask is the body of a poll message.
 type pollTask struct {
-	Account string `json:"account"`
-	CRM     bool   `json:"crm,omitempty"`
+	Account   string `json:"account"`
+	CRM       bool   `json:"crm,omitempty"`
+	Subscribe bool   `json:"subscribe,omitempty"` // look at the account's subscription instead
 }
 
 // maxPages bounds how many pages one poll message reads; the rest follows in the next.
@@ -46,6 +47,9 @@ func (p *Pipeline) poll(ctx context.Context, t pollTask) error {
 	plan, err := p.Plans.Plan(ctx, "")
 	if err != nil {
 		return err
+	}
+	if t.Subscribe {
+		return p.subscribe(ctx, plan, t.Account)
 	}
 	conf, read, every, buckets, ok := p.reader(plan, t)
 	if !ok || conf.Paused {

@@ -48,7 +48,7 @@ func (n Network) Exchange(ctx context.Context, a network.Account, redirect, code
 
 // Refresh makes a new token of a Page by the log-in's, and extends one of Instagram. See network.Authorizer.
 func (n Network) Refresh(ctx context.Context, a network.Account, old network.Token) (network.Token, error) {
-	if byInstagram(a) {
+	if byInstagram(a) && !old.Access.Empty() {
 		long, err := granted(ctx, a, http.MethodGet, "/refresh_access_token", url.Values{"grant_type": {"ig_refresh_token"}, "access_token": {old.Access.Reveal()}})
 		if err != nil {
 			return network.Token{}, err

@@ -188,9 +188,9 @@ func probeSubscription(ctx context.Context, a network.Account) (out []network.Fi
 	case err != nil:
 		f = network.Finding{What: "subscription", Say: "It cannot be read: " + err.Error() + ".", Mend: "The token needs pages_manage_metadata."}
 	case !live:
-		f = network.Finding{What: "subscription", Say: "The app is not subscribed to this account: nothing arrives.", Mend: "Run `rapport connect " + a.Name + "`: it subscribes."}
+		f = network.Finding{What: "subscription", Say: "The app is not subscribed to this account: nothing arrives.", Mend: "Rapport subscribes by itself within minutes and looks every six hours; if this stays, the token lacks pages_manage_metadata."}
 	case len(missing) > 0:
-		f = network.Finding{What: "subscription", Say: "These fields are not sent: " + strings.Join(missing, ", ") + ".", Mend: "Run `rapport connect " + a.Name + "`: it subscribes to all; add them in the App Dashboard under Webhooks, too."}
+		f = network.Finding{What: "subscription", Say: "These fields are not sent: " + strings.Join(missing, ", ") + ".", Mend: "Add them in the App Dashboard under Webhooks; Rapport then subscribes to them by itself."}
 	}
 	out = append(out, f)
 	address, active, err := callback(ctx, a)
