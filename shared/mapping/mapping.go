@@ -90,6 +90,16 @@ func (t *Target) Marks() []Mark {
 	return marks
 }
 
+// Rule gives the expression that fills a field, with its place in the configuration; "" where none does.
+func (t *Target) Rule(field string) string {
+	for _, s := range t.slots {
+		if s.name == field {
+			return t.source + ".fields." + field + ": " + s.program.String()
+		}
+	}
+	return ""
+}
+
 // New compiles the mapping of a document. An account that the document's mapping does not name has the default mapping of
 // its kind.
 //

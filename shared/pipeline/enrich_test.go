@@ -3,6 +3,7 @@ package pipeline_test
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
@@ -85,7 +86,7 @@ func TestReceiptsAreNeverReplaced(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	again, err := r.app.Replay(t.Context(), plan, "site", start.Add(-time.Hour), start.Add(time.Hour))
+	again, err := r.app.Replay(t.Context(), plan, []string{"site"}, start.Add(-time.Hour), start.Add(time.Hour))
 	if err != nil || again.Entries != 3 || again.Equal != 3 {
 		t.Errorf("replay: %+v, %v", again, err)
 	}
@@ -101,12 +102,70 @@ func TestReplayTellsWhatWouldDiffer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := r.app.Replay(t.Context(), other, "site", start.Add(-time.Hour), start.Add(time.Hour))
+	got, err := r.app.Replay(t.Context(), other, []string{"site"}, start.Add(-time.Hour), start.Add(time.Hour))
 	if err != nil || got.Entries != 2 || got.Equal != 1 || len(got.Changed) != 1 || got.Changed[0].Mention != "site:m1" || !strings.Contains(string(got.Changed[0].Is), "nothing-broken") {
 		t.Errorf("%+v, %v", got, err)
 	}
+	if len(got.Writes) != 2 || got.Writes[0].Verb != pipeline.WouldSkip || got.Writes[0].Object != "case" || got.Writes[1].Key != "rapport:mention:site:m1" || len(got.Risks) != 2 {
+		t.Errorf("writes %+v, risks %q", got.Writes, got.Risks)
+	}
 	if len(r.store.items) != before {
 		t.Error("a replay wrote something")
+	}
+}
+
+// A changed mapping changes no decision, and shows which field of which record ends up otherwise, and by which rule.
+func TestReplayTellsWhichFieldsWouldDiffer(t *testing.T) {
+	r := newRig(t, options{})
+	r.hook(said("m1", "anna", complaint, start), said("m2", "berta", "Danke!", start))
+	r.hook(said("m3", "anna", "Und noch etwas ist kaputt", start.Add(time.Minute)))
+	r.run()
+	candidate := func(text string) pipeline.Replayed {
+		t.Helper()
+		other, err := r.app.Check(t.Context(), []byte(text), "candidate")
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := r.app.Replay(t.Context(), other, []string{"site"}, start.Add(-time.Hour), start.Add(time.Hour))
+		if err != nil || got.Entries != 3 {
+			t.Fatalf("%+v, %v", got, err)
+		}
+		return got
+	}
+	if same := candidate(basic); len(same.Writes) != 0 || same.Equal != 3 {
+		t.Errorf("the same configuration differs: %+v", same)
+	}
+	got := candidate(strings.Replace(basic, "note: sentiment", "note: upper(sentiment)", 1))
+	if got.Verbs[pipeline.WouldUpdate] != 3 || len(got.Writes) != 3 {
+		t.Fatalf("%+v", got)
+	}
+	w := got.Writes[0]
+	if w.Account != "crm" || w.Object != "mention" || w.Key != "rapport:mention:site:m1" || len(w.Fields) != 1 || w.Fields[0].Field != "note" ||
+		w.Fields[0].Old != "negative" || w.Fields[0].New != "NEGATIVE" || !strings.HasSuffix(w.Fields[0].Rule, "note: upper(sentiment)") {
+		t.Errorf("%+v", w)
+	}
+	one, two := fmt.Sprintf("%+v", got), fmt.Sprintf("%+v", candidate(strings.Replace(basic, "note: sentiment", "note: upper(sentiment)", 1)))
+	if one != two {
+		t.Error("two replays differ")
+	}
+	fewer := candidate(strings.Replace(basic, "when: conversation.case", "when: conversation.severity > 2", 1))
+	if fewer.Verbs[pipeline.WouldSkip] == 0 || fewer.Verbs[pipeline.WouldUpdate] != 0 || !strings.Contains(strings.Join(fewer.Risks, " "), "would not be written") {
+		t.Errorf("cases for the worst alone: %+v %q", fewer.Verbs, fewer.Risks)
+	}
+}
+
+// A hook whose fields are read otherwise is parsed again from the recorded body.
+func TestReplayParsesAgain(t *testing.T) {
+	r := newRig(t, options{})
+	r.hook(said("m1", "anna", complaint, start), said("m2", "berta", "Danke!", start))
+	r.run()
+	other, err := r.app.Check(t.Context(), []byte(strings.Replace(basic, `kind: site, secrets: {secret: "env:HOOK"}}`, `kind: site, settings: {loud: true}, secrets: {secret: "env:HOOK"}}`, 1)), "candidate")
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := r.app.Replay(t.Context(), other, []string{"site"}, start.Add(-time.Hour), start.Add(time.Hour))
+	if err != nil || len(got.Writes) < 2 || got.Writes[len(got.Writes)-1].Fields[0].New != "DANKE!" {
+		t.Errorf("%+v, %v", got, err)
 	}
 }
 

@@ -4,20 +4,33 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
 	"time"
 
+	"rapport/shared/archive"
+	"rapport/shared/crm"
 	"rapport/shared/decide"
 	"rapport/shared/fault"
+	"rapport/shared/flow"
+	"rapport/shared/ledger"
 )
 
-// Replayed is the result of deciding again over recorded Inputs.
+// Replayed tells what a candidate configuration would have made of what was received in a time.
 type Replayed struct {
-	Entries int      `json:"entries"`
-	Equal   int      `json:"equal"`
-	Changed []Change `json:"changed,omitempty"`
+	Config  string         `json:"config"`            // hash of the candidate
+	Entries int            `json:"entries"`           // decisions made again
+	Equal   int            `json:"equal"`             // of them as they were made
+	Changed []Change       `json:"changed,omitempty"` // the others
+	Writes  []Write        `json:"writes,omitempty"`  // CRM records that would end up otherwise, by account, object and key
+	Verbs   map[string]int `json:"verbs,omitempty"`   // how many of them are create, update, skip
+	Risks   []string       `json:"risks,omitempty"`   // what a person should look at before saying yes
 }
 
-// Change is a decision that a candidate configuration would make otherwise.
+// Change is a decision that the candidate would make otherwise.
 type Change struct {
 	Line    string          `json:"line"`
 	Mention string          `json:"mention"`
@@ -25,42 +38,423 @@ type Change struct {
 	Is      json.RawMessage `json:"is"`
 }
 
-// Replay decides again over what the archive recorded of an account, with a candidate plan, and tells what would differ.
-// It fetches and writes nothing. With the configuration of that time everything is equal.
-func (p *Pipeline) Replay(ctx context.Context, candidate *Plan, account string, from, to time.Time) (Replayed, error) {
-	var out Replayed
-	done := map[string]bool{}
-	for ref, err := range p.Archive.List(ctx, account, from, to) {
-		if err != nil {
-			return out, err
+// Write is one CRM record as the configuration of that time and the candidate would leave it at the end.
+type Write struct {
+	Account string       `json:"account"`
+	Object  string       `json:"object"`
+	Key     string       `json:"key"`
+	Kind    string       `json:"kind"`    // mention, conversation, person
+	Mention string       `json:"mention"` // the newest that asked for it
+	Verb    string       `json:"verb"`    // create: only the candidate writes it; update: both, otherwise; skip: the candidate would not
+	Fields  []FieldWrite `json:"fields,omitempty"`
+}
+
+// FieldWrite is one field that would end up otherwise.
+type FieldWrite struct {
+	Field string `json:"field"`
+	Old   any    `json:"old,omitempty"`
+	New   any    `json:"new,omitempty"`
+	Rule  string `json:"rule,omitempty"` // the mapping's expression behind the new value, or behind the old where there is none
+	Owner bool   `json:"owner,omitempty"`
+}
+
+// Verbs of a Write.
+const (
+	WouldCreate = "create"
+	WouldUpdate = "update"
+	WouldSkip   = "skip"
+)
+
+// Replay parses and decides again over what the archive recorded of network accounts, with a candidate plan, and tells which
+// decisions and which CRM records would end up otherwise. It fetches and writes nothing. What a decision may look at comes
+// from its recorded Inputs; what the candidate itself made of earlier events in the time goes over that. The same record
+// and configuration give the same result, byte for byte.
+func (p *Pipeline) Replay(ctx context.Context, candidate *Plan, accounts []string, from, to time.Time) (Replayed, error) {
+	r := &replay{p: p, candidate: candidate, plans: map[string]*Plan{}, done: map[string]bool{},
+		exchanges: map[string]*flow.Conversation{}, seen: map[string]decide.Seen{},
+		was: map[string]bool{}, writes: map[string]*Write{}}
+	r.out.Config = candidate.Doc.Hash
+	err := r.walk(ctx, accounts, from, to, r.entry)
+	r.sum()
+	return r.out, err
+}
+
+// VerifyReceipts decides everything again that the archive recorded of network accounts, each event from its own receipt and
+// with the configuration of that time. All must be equal: a decision that depends on anything else is a defect.
+func (p *Pipeline) VerifyReceipts(ctx context.Context, accounts []string, from, to time.Time) (Replayed, error) {
+	r := &replay{p: p, plans: map[string]*Plan{}, done: map[string]bool{}}
+	err := r.walk(ctx, accounts, from, to, func(ctx context.Context, e archive.Entry) error {
+		var in decide.Inputs
+		if err := json.Unmarshal(e.Inputs, &in); err != nil {
+			return fault.New(fault.Invalid, "recorded inputs of %s: %w", e.Line, err)
 		}
-		batch, err := p.Archive.Read(ctx, ref)
-		if fault.Is(err, fault.NotFound) {
+		then, err := r.plan(ctx, in.Config)
+		if err != nil {
+			return err
+		}
+		_, err = r.judge(then, in, e)
+		return err
+	})
+	return r.out, err
+}
+
+// walk goes through the entries with a decision, oldest batch first, each once.
+func (r *replay) walk(ctx context.Context, accounts []string, from, to time.Time, visit func(context.Context, archive.Entry) error) error {
+	for _, account := range accounts {
+		for ref, err := range r.p.Archive.List(ctx, account, from, to) {
+			if err != nil {
+				return err
+			}
+			batch, err := r.p.Archive.Read(ctx, ref)
+			if fault.Is(err, fault.NotFound) { // erased meanwhile
+				continue
+			}
+			if err == nil {
+				err = r.batch(ctx, batch, visit)
+			}
+			if err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// judge decides with a plan and compares with what was decided.
+func (r *replay) judge(plan *Plan, in decide.Inputs, e archive.Entry) (decide.Decision, error) {
+	is := plan.Decider.Decide(in)
+	text, err := json.Marshal(is)
+	if err != nil {
+		return is, fault.New(fault.Invalid, "decision of %s: %w", e.Line, err)
+	}
+	if r.out.Entries++; bytes.Equal(text, e.Decision) {
+		r.out.Equal++
+	} else {
+		r.out.Changed = append(r.out.Changed, Change{e.Line, e.Mention, e.Decision, text})
+	}
+	return is, nil
+}
+
+// replay is one run.
+type replay struct {
+	p         *Pipeline
+	candidate *Plan
+	plans     map[string]*Plan // of that time, by hash
+	done      map[string]bool  // lines: a crash may have archived an event twice
+	exchanges map[string]*flow.Conversation
+	seen      map[string]decide.Seen // by author; both only where the candidate made them other than recorded
+	was       map[string]bool        // records written at that time
+	writes    map[string]*Write      // records that differ so far
+	out       Replayed
+}
+
+func (r *replay) batch(ctx context.Context, b archive.Batch, visit func(context.Context, archive.Entry) error) error {
+	bodies := map[string][]byte{} // of receipts with several events
+	for _, e := range b.Entries {
+		if len(e.Inputs) == 0 && len(e.Raw) > 0 {
+			bodies[e.Line] = e.Raw
+		}
+	}
+	for _, e := range b.Entries {
+		if len(e.Inputs) == 0 || r.done[e.Line] {
 			continue
 		}
-		if err != nil {
-			return out, err
+		r.done[e.Line] = true
+		if len(e.Raw) == 0 {
+			receipt, _, _ := strings.Cut(e.Line, "/")
+			e.Raw = bodies[receipt]
 		}
-		for _, e := range batch.Entries {
-			if len(e.Inputs) == 0 || done[e.Line] { // a crash may have archived an event twice
+		if err := visit(ctx, e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// entry decides one event again and compares.
+func (r *replay) entry(ctx context.Context, e archive.Entry) error {
+	var in decide.Inputs
+	var was decide.Decision
+	if err := json.Unmarshal(e.Inputs, &in); err != nil {
+		return fault.New(fault.Invalid, "recorded inputs of %s: %w", e.Line, err)
+	}
+	if err := json.Unmarshal(e.Decision, &was); err != nil {
+		return fault.New(fault.Invalid, "recorded decision of %s: %w", e.Line, err)
+	}
+	then, err := r.plan(ctx, in.Config)
+	if err != nil {
+		return err
+	}
+	now := r.laid(in)
+	if r.candidate != then {
+		r.parse(then, e, &now)
+	}
+	is, err := r.judge(r.candidate, now, e)
+	if err != nil {
+		return err
+	}
+	r.remember(in, was, is)
+	old, err := r.records(then, in, was)
+	if err != nil {
+		return err
+	}
+	next, err := r.records(r.candidate, now, is)
+	if err != nil {
+		return err
+	}
+	r.compare(e.Mention, old, next)
+	return nil
+}
+
+// plan gives the configuration an event was decided with.
+func (r *replay) plan(ctx context.Context, hash string) (*Plan, error) {
+	if r.candidate != nil && hash == r.candidate.Doc.Hash {
+		return r.candidate, nil
+	}
+	if plan := r.plans[hash]; plan != nil {
+		return plan, nil
+	}
+	plan, err := r.p.Plans.Plan(ctx, hash)
+	if err != nil {
+		return nil, fault.New(fault.Of(err), "the configuration %s of that time: %w", hash, err)
+	}
+	r.plans[hash] = plan
+	return plan, nil
+}
+
+// laid puts what the candidate made of earlier events over recorded Inputs.
+func (r *replay) laid(in decide.Inputs) decide.Inputs {
+	m := in.Event.Mention
+	if s, ok := r.seen[m.Author.ID]; ok {
+		in.Seen = s
+	}
+	if place := flow.ConversationID(m.Account, m.Thread(), m.Author.ID, m.Private); m.Author.ID != "" && m.Direction != flow.Out {
+		if c, ok := r.exchanges[place]; ok {
+			in.Conversation = c
+		}
+	}
+	return in
+}
+
+// remember keeps what the candidate made otherwise, for the events that follow.
+func (r *replay) remember(in decide.Inputs, was, is decide.Decision) {
+	if author := in.Event.Mention.Author.ID; author != "" && in.Event.Mention.Direction != flow.Out {
+		if _, laid := r.seen[author]; laid || !reflect.DeepEqual(was.Seen, is.Seen) {
+			r.seen[author] = is.Seen
+		}
+	}
+	for _, d := range []*flow.Conversation{was.Conversation, is.Conversation} {
+		if d == nil {
+			continue
+		}
+		place := flow.Place(d.ID)
+		if _, laid := r.exchanges[place]; laid || !reflect.DeepEqual(was.Conversation, is.Conversation) {
+			if is.Conversation != nil || !laid {
+				r.exchanges[place] = is.Conversation
+			}
+		}
+	}
+}
+
+// parse reads the event again where the candidate reads bodies otherwise than the configuration of that time. What the
+// pipeline had added to the event stays.
+func (r *replay) parse(then *Plan, e archive.Entry, in *decide.Inputs) {
+	if len(e.Raw) == 0 {
+		return
+	}
+	was, ok := r.read(then, e)
+	if !ok {
+		return
+	}
+	is, ok := r.read(r.candidate, e)
+	if !ok || reflect.DeepEqual(was, is) {
+		return
+	}
+	m := in.Event.Mention
+	in.Event = is
+	in.Event.Mention.Root, in.Event.Mention.Parent = m.Root, m.Parent
+	if in.Event.Mention.Author.ID == "" {
+		in.Event.Mention.Author = m.Author
+	}
+}
+
+// read parses the body of an entry and gives its event.
+func (r *replay) read(plan *Plan, e archive.Entry) (flow.Event, bool) {
+	receipt, index, ok := strings.Cut(e.Line, "/")
+	conf, found := plan.Doc.Network(e.Account)
+	if !ok || !found {
+		return flow.Event{}, false
+	}
+	env := Envelope{Receipt: receipt, At: e.At, Hook: conf.Hook}
+	if conf.Hook == "" {
+		env.Account = e.Account
+	}
+	events, err := r.p.parse(plan, 0, env, e.Raw)
+	if err != nil {
+		return flow.Event{}, false
+	}
+	for _, o := range events {
+		if strings.HasSuffix(o.place.Sort, "/"+index) && !o.settled {
+			return o.event, true
+		}
+	}
+	return flow.Event{}, false
+}
+
+// shown is one record as a configuration leaves it.
+type shown struct {
+	kind   string
+	owner  string // field that says whose it is
+	record crm.Record
+	rule   func(field string) string
+}
+
+// records renders what a configuration writes after a decision, by account, object and key.
+func (r *replay) records(plan *Plan, in decide.Inputs, d decide.Decision) (map[string]shown, error) {
+	m := in.Event.Mention
+	if d.Outcome != string(ledger.Mention) || in.Objected {
+		return nil, nil
+	}
+	m.Deleted = m.Deleted || in.Event.Verb == flow.Delete
+	env := decide.EnvOf(m, d, d.Conversation, personAfter(in, d), plan.Doc.Brand(m.Brand), in.Source)
+	out := map[string]shown{}
+	for _, conf := range plan.Doc.CRMs {
+		if !conf.Serves(m.Brand) {
+			continue
+		}
+		for _, kind := range flow.Kinds {
+			if kind == flow.KindConversation && d.Conversation == nil || kind == flow.KindPerson && env.Person.ID == "" {
 				continue
 			}
-			done[e.Line] = true
-			var in decide.Inputs
-			if err := json.Unmarshal(e.Inputs, &in); err != nil {
-				return out, fault.New(fault.Invalid, "recorded inputs of %s: %w", e.Line, err)
+			for _, t := range plan.Mapping.For(conf.Name, kind, m.Brand) {
+				if !conf.Writes(t.Object(), m.Brand) {
+					continue
+				}
+				made, err := t.Render(env)
+				if fault.Is(err, fault.Invalid) || err == nil && !made.OK {
+					continue // the delivery would say so
+				}
+				if err != nil {
+					return nil, err
+				}
+				out[strings.Join([]string{conf.Name, t.Object(), made.Record.Key}, "\x00")] = shown{kind: kind, record: made.Record, rule: t.Rule}
 			}
-			is, err := json.Marshal(candidate.Decider.Decide(in))
-			if err != nil {
-				return out, fault.New(fault.Invalid, "decision of %s: %w", e.Line, err)
-			}
-			out.Entries++
-			if bytes.Equal(is, e.Decision) {
-				out.Equal++
-				continue
-			}
-			out.Changed = append(out.Changed, Change{e.Line, e.Mention, e.Decision, is})
 		}
 	}
 	return out, nil
+}
+
+// personAfter is the person a decision leaves, nil for a stranger.
+func personAfter(in decide.Inputs, d decide.Decision) *flow.Person {
+	if in.Person == nil {
+		return nil
+	}
+	p := *in.Person
+	if d.Link != nil {
+		p.Links = append(slices.Clone(p.Links), *d.Link)
+	}
+	if s := lean(d.Score); s.Version != "" {
+		p.Score = s
+	}
+	return &p
+}
+
+// compare notes which records of an event differ now. What a later event makes equal again is forgotten.
+func (r *replay) compare(mention string, old, next map[string]shown) {
+	for id := range old {
+		r.was[id] = true
+	}
+	ids := slices.Sorted(maps.Keys(old))
+	for id := range next {
+		if _, both := old[id]; !both {
+			ids = append(ids, id)
+		}
+	}
+	for _, id := range ids {
+		o, had := old[id]
+		n, has := next[id]
+		some := n
+		if !has {
+			some = o
+		}
+		w := &Write{Object: some.record.Object, Key: some.record.Key, Kind: some.kind, Mention: mention}
+		w.Account, _, _ = strings.Cut(id, "\x00")
+		switch {
+		case had && has:
+			w.Verb = WouldUpdate
+		case has && !r.was[id]:
+			w.Verb = WouldCreate
+		case has:
+			w.Verb = WouldUpdate
+		default:
+			w.Verb = WouldSkip
+		}
+		if w.Fields = fieldsOf(o, n); len(w.Fields) == 0 && had == has {
+			delete(r.writes, id)
+			continue
+		}
+		r.writes[id] = w
+	}
+}
+
+// fieldsOf lists the fields of two states of a record that differ, by name.
+func fieldsOf(old, next shown) []FieldWrite {
+	names := slices.Sorted(maps.Keys(old.record.Fields))
+	for f := range next.record.Fields {
+		if _, both := old.record.Fields[f]; !both {
+			names = append(names, f)
+		}
+	}
+	slices.Sort(names)
+	var out []FieldWrite
+	for _, f := range names {
+		o, n := old.record.Fields[f], next.record.Fields[f]
+		if canonical(o) == canonical(n) {
+			continue
+		}
+		w := FieldWrite{Field: f, Old: o, New: n}
+		if next.rule != nil {
+			w.Rule = next.rule(f)
+		}
+		if w.Rule == "" && old.rule != nil {
+			w.Rule = old.rule(f)
+		}
+		w.Owner = strings.Contains(strings.ToLower(f), "owner")
+		out = append(out, w)
+	}
+	return out
+}
+
+// sum puts the result in order and names what is risky.
+func (r *replay) sum() {
+	owners, persons, skipped := map[string]int{}, map[string]int{}, map[string]int{}
+	for _, id := range slices.Sorted(maps.Keys(r.writes)) {
+		w := r.writes[id]
+		r.out.Writes = append(r.out.Writes, *w)
+		if r.out.Verbs == nil {
+			r.out.Verbs = map[string]int{}
+		}
+		r.out.Verbs[w.Verb]++
+		place := w.Account + " " + w.Object
+		switch {
+		case w.Verb == WouldSkip:
+			skipped[place]++
+		case w.Verb == WouldCreate && w.Kind == flow.KindPerson:
+			persons[place]++
+		case w.Verb == WouldUpdate && slices.ContainsFunc(w.Fields, func(f FieldWrite) bool { return f.Owner }):
+			owners[place]++
+		}
+	}
+	for _, risk := range []struct {
+		of  map[string]int
+		say string
+	}{
+		{owners, "%d records of %s would change owner"},
+		{persons, "%d new records of persons in %s"},
+		{skipped, "%d records of %s would not be written any more"},
+	} {
+		for _, place := range slices.Sorted(maps.Keys(risk.of)) {
+			r.out.Risks = append(r.out.Risks, fmt.Sprintf(risk.say, risk.of[place], place))
+		}
+	}
 }

@@ -452,7 +452,7 @@ type site struct {
 }
 
 func (n *site) Info() network.Info {
-	return network.Info{Name: "site", Title: "Site", Origin: "https://site.example", Hook: []network.Field{}, HookSecrets: []network.Field{{Name: "secret"}},
+	return network.Info{Name: "site", Title: "Site", Origin: "https://site.example", Hook: []network.Field{{Name: "loud", Type: "flag"}}, HookSecrets: []network.Field{{Name: "secret"}},
 		Secrets: []network.Field{{Name: "token"}}, Poll: n.poll, MaxText: 40, Unit: "runes", Rules: n.rules, Buckets: n.buckets, Forged: n.forged}
 }
 
@@ -464,6 +464,11 @@ func (n *site) Parse(raw network.Raw) ([]flow.Event, error) {
 	var events []flow.Event
 	if err := json.Unmarshal(raw.Body, &events); err != nil {
 		return nil, fault.New(fault.Invalid, "the body is no list of events: %w", err)
+	}
+	if raw.Settings["loud"] == true {
+		for i := range events {
+			events[i].Mention.Text = strings.ToUpper(events[i].Mention.Text)
+		}
 	}
 	return events, nil
 }
