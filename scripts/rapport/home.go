@@ -99,7 +99,7 @@ func (f *flags) consult(ctx context.Context, do func(*localrun.Home) error) erro
 // ask asks something that may cost at a vendor, and so must be written down: by call where there is a data file, else and
 // for a configuration of this command alone by consult.
 func (f *flags) ask(ctx context.Context, name string, in, out any, read func(*localrun.Home) error) error {
-	if _, err := os.Stat(f.data); err != nil || f.config != "" {
+	if _, err := os.Stat(f.data); f.stack == "" && (err != nil || f.config != "") {
 		return f.consult(ctx, read)
 	}
 	return f.call(ctx, name, in, out)

@@ -360,7 +360,9 @@ func (e activity) messages() ([]flow.Event, error) {
 		}
 		if x.Message.Sender == e.Filter.User || e.Type == "dm.sent" {
 			m.Direction = flow.Out
-			m.Extra = map[string]any{"to": flow.MentionID(Name, x.Message.Target.Recipient)}
+			if to := x.Message.Target.Recipient; to != "" {
+				m.To = flow.MentionID(Name, to)
+			}
 		}
 		out = append(out, flow.Event{Account: e.Filter.User, Verb: flow.New, At: created, Mention: m})
 	}
