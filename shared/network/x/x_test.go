@@ -92,7 +92,10 @@ func vendor(s *twin.Server, text string, streams []string) networktest.Vendor {
 			}
 			return ids
 		},
-		Own:    func() string { n++; return id(s.Post(twin.Post{Text: fmt.Sprintf("We open at nine, #mill and all: %d", n)})) },
+		Own: func() string {
+			n++
+			return id(s.Post(twin.Post{Text: fmt.Sprintf("We open at nine, #mill and all: %d", n)}))
+		},
 		Remove: func(id string) { s.Delete(flow.Native(id)) },
 		Change: func(id, text string) { s.Edit(flow.Native(id), text) },
 		Posts: func() (out []string) {
@@ -101,7 +104,10 @@ func vendor(s *twin.Server, text string, streams []string) networktest.Vendor {
 			}
 			return out
 		},
-		Answer: func() flow.Reply { r, _ := ask("@nordlicht when do you open?", "At nine. See https://nordlicht.example/hours <here> & now"); return r },
+		Answer: func() flow.Reply {
+			r, _ := ask("@nordlicht when do you open?", "At nine. See https://nordlicht.example/hours <here> & now")
+			return r
+		},
 		Gone: func() flow.Reply {
 			r, native := ask("@nordlicht when do you open?", "At nine.")
 			s.Delete(native)
