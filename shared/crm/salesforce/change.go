@@ -18,6 +18,9 @@ import (
 // changePage is how many records a poll reads at once.
 const changePage = 500
 
+// answered leads from an answer to the case that it answers.
+const answered = "rapport_case_link__r."
+
 // individual is the part of a stream's name that stands for objections kept apart from the person.
 const individual = ".Individual"
 
@@ -40,7 +43,7 @@ func watched(object string, more []string) []string {
 	case "Account":
 		names = []string{"OwnerId", "Owner.Email", "PersonEmail", "Phone", "PersonMobilePhone", "PersonHasOptedOutOfEmail", "PersonDoNotCall", "rapport_objected__c", "rapport_accepted__c"}
 	case replyObject:
-		names = []string{"rapport_case__r.rapport_key__c", "rapport_text__c", "rapport_state__c", "rapport_visibility__c"}
+		names = []string{"rapport_text__c", "rapport_state__c", "rapport_visibility__c"}
 	default:
 		names = []string{"OwnerId", "Owner.Email"}
 	}
@@ -134,6 +137,9 @@ func (c client) poll(ctx context.Context, s *streamCursor) ([]byte, int, error) 
 	if stamp != cols[3] {
 		cols = append(cols, stamp, "Individual.LastModifiedById")
 	}
+	if object == replyObject {
+		cols = append(cols, answered+p.Key)
+	}
 	for _, name := range append([]string{p.Key}, watched(object, c.a.Texts("watch"))...) {
 		head, _, _ := strings.Cut(name, ".")
 		base := strings.NewReplacer("__r", "__c").Replace(head)
@@ -212,12 +218,12 @@ func (c client) cursor(at string) (cur cursor, fresh bool, err error) {
 	return cur, at == "" && !c.a.History, nil
 }
 
-// ParseChanges reads the body of a poll. Of a record that we were last to touch it is not told what people changed before:
+// ParseChanges reads the body of a poll, or a change event that was relayed. Of a record that we were last to touch it is not told what people changed before:
 // what they alone fill is told as a state, each state once, and then our own change.
 func (*Salesforce) ParseChanges(raw network.Raw) ([]flow.Change, error) {
 	var p polled
 	if err := json.Unmarshal(raw.Body, &p); err != nil || p.Object == "" || p.Stamp == "" {
-		return nil, fault.New(fault.Invalid, "the body is no polled page of Salesforce")
+		return parseEvent(raw)
 	}
 	var list []flow.Change
 	for i, one := range p.Rows {
@@ -250,7 +256,7 @@ func (p polled) changes(raw network.Raw, r record) []flow.Change {
 		ch.Verb = "create"
 	}
 	if p.Object == replyObject {
-		if ch.Key = r.text("rapport_case__r.rapport_key__c"); ch.Key == "" {
+		if ch.Key = r.text(answered + p.Key); ch.Key == "" {
 			return nil // it answers nothing of ours
 		}
 	}
@@ -318,7 +324,7 @@ func (p polled) state(ch flow.Change, r record) []flow.Change {
 func (p polled) named(settings map[string]any, fields map[string]any, r record, column string) {
 	v := r.at(column)
 	switch column {
-	case p.Key, "IsClosed", "ClosedDate", "Owner.Email", "IndividualId", "MasterRecordId", "IsConverted", "ConvertedContactId", "rapport_case__r.rapport_key__c":
+	case p.Key, "IsClosed", "ClosedDate", "Owner.Email", "IndividualId", "MasterRecordId", "IsConverted", "ConvertedContactId":
 	case "OwnerId":
 		if fields[crm.FieldOwner] = v; r.text("Owner.Email") != "" {
 			fields[crm.FieldOwner] = r.text("Owner.Email")

@@ -99,6 +99,8 @@ func fieldOf(object string, f crm.Field) component {
 		kids = append(kids, el("type", "Phone"))
 	case "url":
 		kids = append(kids, el("type", "Url"))
+	case "formula":
+		kids = []element{kids[0], el("description", "Kept by Rapport."), el("formula", f.Label), el("formulaTreatBlanksAs", "BlankAsZero"), el("label", labelOf(f.Name)), el("type", "Text")}
 	case "choice", "choices":
 		kids = append(kids, el("type", map[string]string{"choice": "Picklist", "choices": "MultiselectPicklist"}[f.Type]), picklist(f.Choices))
 		if f.Type == "choices" {
@@ -182,7 +184,7 @@ func (c client) whole(need []crm.Object) []crm.Object {
 		}
 		if o.Name == "Case" {
 			cases = true
-			one.Fields = append(one.Fields, crm.Field{Name: "rapport_case", Label: "Rapport previous case", Type: "reference", Refers: []string{"Case"}})
+			one.Fields = append(one.Fields, crm.Field{Name: "rapport_case_link", Label: "Rapport previous case", Type: "reference", Refers: []string{"Case"}})
 		}
 		out = append(out, one)
 	}
@@ -201,10 +203,11 @@ func answers() crm.Object {
 		return list
 	}
 	return crm.Object{Name: replyObject, Label: "Rapport reply", Fields: []crm.Field{
-		{Name: "rapport_case", Label: "Case", Type: "reference", Refers: []string{"Case"}},
+		{Name: "rapport_case_link", Label: "Case", Type: "reference", Refers: []string{"Case"}},
 		{Name: "rapport_text", Label: "Answer", Type: "longtext"},
 		{Name: "rapport_visibility", Label: "Visibility", Type: "choice", Choices: choices("public", "private")},
 		{Name: "rapport_state", Label: "State", Type: "choice", Choices: choices("draft", "approved")},
+		{Name: "rapport_outcome", Label: "TEXT(rapport_case_link__r.rapport_reply_state__c)", Type: "formula", ReadOnly: true},
 	}}
 }
 
@@ -218,7 +221,7 @@ func permissions(name, label string, need []crm.Object, agents bool) component {
 	var fields, objects []element
 	for _, o := range need {
 		for _, f := range o.Fields {
-			edit := !agents || o.Name == replyObject || theirs(f.Name)
+			edit := !f.ReadOnly && (!agents || o.Name == replyObject || theirs(f.Name))
 			fields = append(fields, group("fieldPermissions", el("editable", flag(edit)), el("field", vendor(o.Name)+"."+vendor(f.Name)), el("readable", "true")))
 		}
 		own := isOurs(o.Name)

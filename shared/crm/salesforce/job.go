@@ -147,7 +147,7 @@ func (c client) reopen(ctx context.Context, fields map[string]any) error {
 
 // lookup names the field of ours that refers to records of an object.
 func lookup(object string) string {
-	return "rapport_" + strings.TrimPrefix(strings.ToLower(ours(object)), "rapport_") + "__c"
+	return "rapport_" + strings.TrimPrefix(strings.ToLower(ours(object)), "rapport_") + "_link__c"
 }
 
 // refs turns links into lookups. A label names another lookup than ours.

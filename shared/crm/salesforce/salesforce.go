@@ -31,6 +31,8 @@ var (
 	_ crm.ChangeParser = (*Salesforce)(nil)
 	_ crm.Finder       = (*Salesforce)(nil)
 	_ crm.Lister       = (*Salesforce)(nil)
+	_ network.Receiver = (*Salesforce)(nil)
+	_ network.Signer   = (*Salesforce)(nil)
 	_ network.Prober   = (*Salesforce)(nil)
 )
 
@@ -59,6 +61,7 @@ func (*Salesforce) Info() crm.Info {
 	list := func(name, title, help string, def any) network.Field {
 		return network.Field{Name: name, Title: title, Help: help, Type: "list", Default: def}
 	}
+	waiting := list("waiting_statuses", "Waiting statuses", "Case statuses in which it is your move; a case that is reopened gets the first, or the one in which cases begin.", nil)
 	return crm.Info{
 		Name: "salesforce", Title: "Salesforce", Docs: "https://developer.salesforce.com/docs/platform/api-rest/guide/intro-rest.html",
 		Settings: []network.Field{
@@ -72,7 +75,7 @@ func (*Salesforce) Info() crm.Info {
 			text("person_record_type", "Record type of persons", "Id, for new person accounts; the first active one if empty.", nil),
 			list("objects", "Watched objects", "Objects whose changes are polled; those that the user cannot see are left out.", watchedObjects(false)),
 			list("watch", "Watched fields", "Further fields whose changes are told.", nil),
-			list("waiting_statuses", "Waiting statuses", "Case statuses in which it is your move.", nil),
+			waiting,
 			{Name: "overlap", Title: "Overlap", Help: "Seconds that each poll looks back, as long transactions show late.", Type: "number", Default: 120},
 		},
 		Secrets: []network.Field{
@@ -81,7 +84,9 @@ func (*Salesforce) Info() crm.Info {
 			{Name: "token", Title: "Access token", Help: "A standing one, in place of a log-in.", Type: "text"},
 			{Name: "admin", Title: "Administrator's access token", Help: "Used by setup only; the integration user if empty.", Type: "text"},
 		},
-		Batch: maxBatch, Keyed: true, KeyField: defaultKeyField, Text: crm.Limit{Max: maxText, Unit: "utf16"},
+		Hook:        []network.Field{text("user_id", "Integration user", "Id of the integration user; tells our own changes from others'.", nil), waiting},
+		HookSecrets: []network.Field{{Name: "secret", Title: "Secret of the API destination", Help: "The API key x-rapport-secret of the connection in EventBridge.", Type: "text", Required: true}, {Name: "previous", Title: "Previous secret", Help: "Still taken during a rotation.", Type: "text"}},
+		Batch:       maxBatch, Keyed: true, KeyField: defaultKeyField, Text: crm.Limit{Max: maxText, Unit: "utf16"},
 		Buckets: []network.Bucket{{Name: "default", Calls: 100000, Per: 24 * time.Hour, Shared: "origin", Reserve: 20}},
 		Poll:    2 * time.Minute,
 		Needs: []network.Need{

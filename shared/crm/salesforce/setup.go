@@ -55,7 +55,7 @@ func (c client) plan(ctx context.Context, user client, need []crm.Object) ([]tod
 		}
 		for _, f := range o.Fields {
 			list = append(list, compare(o.Name, f, there.field(vendor(f.Name))))
-			if at := seen.field(vendor(f.Name)); at == nil || !at.Updateable {
+			if at := seen.field(vendor(f.Name)); at == nil || !at.Updateable && !f.ReadOnly {
 				hidden++
 			}
 		}
@@ -78,7 +78,7 @@ func compare(object string, f crm.Field, have *column) todo {
 		return t
 	}
 	is := have.field()
-	alike := is.Type == f.Type || f.Type == "" && is.Type == "text" || f.Type == "integer" && is.Type == "number" || f.Type == "html" && is.Type == "longtext"
+	alike := is.Type == f.Type || f.Type == "" && is.Type == "text" || f.Type == "integer" && is.Type == "number" || f.Type == "html" && is.Type == "longtext" || f.Type == "formula"
 	switch {
 	case !alike:
 		t.step.Error = fault.New(fault.Conflict, "field %s of %s is there as %s, %s is needed: rename or remove it", vendor(f.Name), object, is.Type, f.Type)

@@ -156,6 +156,10 @@ func (g *Org) column(o *object, name string, m node) (bool, string) {
 	f.length, _ = strconv.Atoi(m.get("length"))
 	switch kind := m.get("type"); kind {
 	case "Text":
+		if f.kind = "string"; m.get("formula") != "" {
+			f.readOnly = true
+			break
+		}
 		if f.kind = "string"; f.length < 1 || f.length > 255 {
 			return false, "Text length must be between 1 and 255"
 		}
