@@ -8,6 +8,7 @@ import (
 	"rapport/shared/crm/sink"
 	"rapport/shared/network"
 	"rapport/shared/network/bluesky"
+	"rapport/shared/network/feed"
 	"rapport/shared/network/hook"
 	"rapport/shared/network/mastodon"
 	"rapport/shared/network/meta"
@@ -18,6 +19,7 @@ import (
 func Networks() map[string]network.Network {
 	return networks(
 		bluesky.New(),
+		feed.New(),
 		hook.New(),
 		mastodon.New(),
 		meta.New(),
