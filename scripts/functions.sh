@@ -5,7 +5,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 arch=${1:-arm64} out=${2:-build}
 shift $(($# < 2 ? $# : 2))
-names=${*:-$(ls functions)}
+names=${*:-$(cd functions && ls -d -- */ | tr -d /)}
 mkdir -p "$out"
 for name in $names; do
 	# Without paths, symbols, build id and the state of the repository, nothing is left that differs between machines.
