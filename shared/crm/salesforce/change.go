@@ -118,7 +118,7 @@ func (f *Salesforce) Changes(ctx context.Context, a crm.Account, at string) (net
 func (c client) poll(ctx context.Context, s *streamCursor) ([]byte, int, error) {
 	object, apart := strings.CutSuffix(s.Name, individual)
 	d, err := c.describe(ctx, object)
-	if fault.Is(err, fault.NotFound) || err == nil && apart && d.field("IndividualId") == nil {
+	if fault.Is(err, fault.NotFound) || err == nil && (apart && d.field("IndividualId") == nil || object == replyObject && d.field(lookup("Case")) == nil) {
 		return nil, 0, nil
 	}
 	if err != nil {
