@@ -99,6 +99,10 @@ func TestMetaEndToEnd(t *testing.T) {
 	if err := s.Subscribe(t.Context()); err != nil {
 		t.Fatal(err)
 	}
+	wrong := webhook.Request{Method: "GET", Query: url.Values{"hub.mode": {"subscribe"}, "hub.challenge": {"1158201444"}, "hub.verify_token": {"other"}}, At: r.now}
+	if a, err := r.app.Receive(t.Context(), "meta", wrong); err == nil || a.Status != http.StatusForbidden || strings.Contains(string(a.Body), "1158201444") {
+		t.Errorf("a wrong verify token is answered %d %q", a.Status, a.Body)
+	}
 	s.Add(twin.Person{ID: "41", Name: "Rad Freund"})
 	s.Add(twin.Person{ID: "42", Name: "Tour Leute", Username: "tour_leute", Followers: 5200})
 	on := s.Say(twin.Post{Text: "Die neuen Lampen sind da."})

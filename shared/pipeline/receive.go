@@ -47,6 +47,9 @@ func (p *Pipeline) Receive(ctx context.Context, hook string, r webhook.Request) 
 		if info.Forged != 0 {
 			status = info.Forged
 		}
+		if answer.Status >= 400 { // the vendor wants another for this call, such as 403 for a wrong verify token
+			status = answer.Status
+		}
 		return refuse(status, "refused"), err
 	case fault.Is(err, fault.Invalid):
 		return refuse(http.StatusBadRequest, "bad request"), err
