@@ -50,6 +50,7 @@ func networkPage() ([]byte, error) {
 		fields(&b, "Settings of a hook", i.Hook)
 		fields(&b, "Secrets of a hook", i.HookSecrets)
 		limits(&b, i.Buckets)
+		prices(&b, i.Prices)
 		rules(&b, i.Rules)
 		needs(&b, i.Needs)
 	}
@@ -159,6 +160,16 @@ func limits(b *bytes.Buffer, list []network.Bucket) {
 			cost = fmt.Sprintf("%g USD a call", k.Cost)
 		}
 		fmt.Fprintf(b, "| %s | %d in %s | %s | %d %% | %s |\n", k.Name, k.Calls, span(k.Per), k.Shared, k.Reserve, cost)
+	}
+}
+
+func prices(b *bytes.Buffer, list []network.Price) {
+	if len(list) == 0 {
+		return
+	}
+	b.WriteString("\nPrices, taken out of the brand's daily `budget` before each call; what did not come is given back\n\n| price | USD | for |\n|---|---|---|\n")
+	for _, p := range list {
+		fmt.Fprintf(b, "| `%s` | %g | %s |\n", p.Name, p.USD, cell(p.What))
 	}
 }
 
