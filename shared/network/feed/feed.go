@@ -72,7 +72,7 @@ func (Network) Info() network.Info {
 type envelope struct {
 	Feed     string   `json:"feed"`           // its address as configured
 	Document []byte   `json:"document"`       // as it came
-	Only     []string `json:"only,omitempty"` // short names of the events that are new; absent = all
+	Only     []string `json:"only"`           // short names of the events that are new; null = all
 	Gone     []string `json:"gone,omitempty"` // native ids that a complete feed does not hold any more
 }
 

@@ -57,11 +57,15 @@ func vendor(s *twin.Site) networktest.Vendor {
 
 func TestRSS(t *testing.T) { networktest.Run(t, suite(twin.Options{Auth: "Bearer reader-4711"})) }
 
-func TestAtom(t *testing.T) { networktest.Run(t, suite(twin.Options{Format: "atom", Robots: "User-agent: *\nDisallow: /private\n"})) }
+func TestAtom(t *testing.T) {
+	networktest.Run(t, suite(twin.Options{Format: "atom", Robots: "User-agent: *\nDisallow: /private\n"}))
+}
 
 func TestJSONFeed(t *testing.T) { networktest.Run(t, suite(twin.Options{Format: "json", NoTag: true})) }
 
-func TestAlert(t *testing.T) { networktest.Run(t, suite(twin.Options{Format: "alert", Title: "Nordlicht"})) }
+func TestAlert(t *testing.T) {
+	networktest.Run(t, suite(twin.Options{Format: "alert", Title: "Nordlicht"}))
+}
 
 func FuzzParse(f *testing.F) { networktest.Fuzz(f, suite(twin.Options{})) }
 
