@@ -163,11 +163,16 @@ func extra(price string, n int) int {
 	return 0
 }
 
-// readPosts looks posts up by id, a hundred at most.
-func readPosts(ctx context.Context, a network.Account, ids []string) ([]byte, list, error) {
+// readPosts looks posts up by id, a hundred at most; whole with their authors, which costs as much again and more.
+func readPosts(ctx context.Context, a network.Account, ids []string, whole bool) ([]byte, list, error) {
 	var raw json.RawMessage
-	most := map[string]int{readPost: len(ids), readUser: len(ids)}
-	resp, err := get(ctx, a, userToken(a), rest.Request{URL: "/2/tweets", Query: full(url.Values{"ids": {strings.Join(ids, ",")}}), Paid: most, Came: came(readPost, most)}, &raw)
+	q, most := url.Values{}, map[string]int{readPost: len(ids)}
+	if q.Set("tweet.fields", postFields); whole {
+		full(q)
+		most[readUser] = len(ids)
+	}
+	q.Set("ids", strings.Join(ids, ","))
+	resp, err := get(ctx, a, userToken(a), rest.Request{URL: "/2/tweets", Query: q, Paid: most, Came: came(readPost, most)}, &raw)
 	if err != nil {
 		return nil, list{}, err
 	}

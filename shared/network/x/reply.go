@@ -62,7 +62,7 @@ func lookup(ctx context.Context, a network.Account, id string) (post, error) {
 	if !number(id) {
 		return post{}, fault.New(fault.Invalid, "%.40q is no post of X", id)
 	}
-	_, l, err := readPosts(ctx, a, []string{id})
+	_, l, err := readPosts(ctx, a, []string{id}, false)
 	if err != nil {
 		return post{}, err
 	}
@@ -84,7 +84,7 @@ func summoned(ctx context.Context, a network.Account, p post) (bool, error) {
 	if p.mentioned(id) || p.AuthorID == id || quoted == "" {
 		return p.mentioned(id) || p.AuthorID == id, nil
 	}
-	_, l, err := readPosts(ctx, a, []string{quoted})
+	_, l, err := readPosts(ctx, a, []string{quoted}, false)
 	return len(l.posts) == 1 && l.posts[0].AuthorID == id, err
 }
 

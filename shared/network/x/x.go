@@ -99,9 +99,8 @@ func (Network) Info() network.Info {
 			{Name: "secret", Title: "Consumer secret (API key secret)", Type: "text", Required: true},
 			{Name: "previous", Title: "The one before, during a rotation", Type: "text"},
 		},
-		Poll:     time.Minute,
-		LookBack: time.Hour,
-		Buckets:  []network.Bucket{{Name: "default", Calls: 300, Per: 15 * time.Minute, Shared: "account", Reserve: 20}},
+		Poll:    time.Minute,
+		Buckets: []network.Bucket{{Name: "default", Calls: 300, Per: 15 * time.Minute, Shared: "account", Reserve: 20}},
 		Prices: []network.Price{
 			{Name: readPost, USD: 0.005, What: "a post that is read, by poll, look-up or webhook"},
 			{Name: readOwned, USD: 0.001, What: "a post of or to the account that owns the app"},
@@ -188,7 +187,7 @@ func (Network) Profiles(ctx context.Context, a network.Account, ids []string) (m
 func (Network) ProfileBatch() int { return batch }
 
 // Check looks posts up by their first ids. What is deleted, suspended or protected now is gone: X wants all of them
-// removed. Of an edited post the newest version is read as well. Messages are not judged.
+// removed. Of a post that was edited the newest version is read; what stands as it was brings no body. Messages are not judged.
 func (Network) Check(ctx context.Context, a network.Account, known []flow.Mention) (bodies []network.Body, gone []string, err error) {
 	var ids []string
 	for _, m := range known {
@@ -199,11 +198,10 @@ func (Network) Check(ctx context.Context, a network.Account, known []flow.Mentio
 	if len(ids) == 0 {
 		return nil, nil, nil
 	}
-	body, page, err := readPosts(ctx, a, ids)
+	_, page, err := readPosts(ctx, a, ids, false)
 	if err != nil {
 		return nil, nil, err
 	}
-	bodies = []network.Body{{Stream: checked, Data: body}}
 	asked := map[string]bool{}
 	for _, id := range ids {
 		asked[id] = true
@@ -221,7 +219,7 @@ func (Network) Check(ctx context.Context, a network.Account, known []flow.Mentio
 		}
 	}
 	if len(later) > 0 {
-		body, _, err = readPosts(ctx, a, later)
+		body, _, err := readPosts(ctx, a, later, true)
 		if err != nil {
 			return nil, nil, err
 		}
