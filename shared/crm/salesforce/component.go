@@ -230,11 +230,17 @@ func permissions(name, label string, need []crm.Object, agents bool) component {
 		}
 		write := !agents || o.Name == replyObject
 		objects = append(objects, group("objectPermissions", el("allowCreate", flag(write)), el("allowDelete", flag(!agents && own)), el("allowEdit", flag(write)), el("allowRead", "true"),
-			el("modifyAllRecords", "false"), el("object", vendor(o.Name)), el("viewAllRecords", flag(!agents))))
+			el("modifyAllRecords", "false"), el("object", vendor(o.Name)), el("viewAllRecords", flag(!agents && own))))
+	}
+	for _, name := range []string{"Account", "Contact"} { // cases and contacts depend on being let to read these
+		if !agents && !slices.ContainsFunc(need, func(o crm.Object) bool { return o.Name == name }) {
+			objects = append(objects, group("objectPermissions", el("allowCreate", "false"), el("allowDelete", "false"), el("allowEdit", "false"), el("allowRead", "true"),
+				el("modifyAllRecords", "false"), el("object", name), el("viewAllRecords", "false")))
+		}
 	}
 	kids = append(append(kids, fields...), objects...)
 	if !agents {
-		for _, p := range []string{"ApiEnabled", "ViewSetup"} {
+		for _, p := range []string{"ApiEnabled", "ViewRoles", "ViewSetup"} {
 			kids = append(kids, group("userPermissions", el("enabled", "true"), el("name", p)))
 		}
 	}

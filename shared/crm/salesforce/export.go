@@ -269,6 +269,8 @@ is there: no page, profile or rule of yours.
 
 Fields without the permission set are seen by nobody, Rapport included.
 
+- The permission set lets Rapport change fields, not see every record: where cases or contacts are private, share them with
+  the integration user. A contact without an account is private always.
 - Give the layout "Rapport Case Layout" to the agents' profiles, or add the section Rapport and the related lists of
   mentions and answers to your own.
 - Add the related list of mentions to the pages of contacts (or person accounts) where you want them.

@@ -21,6 +21,7 @@ const assignmentRules = "rules"
 type job struct {
 	c      client
 	object string
+	queue  string // id of the fallback queue, where owners were looked at and there is one
 	writes []*write
 	place  []*write // by index of the record that was given
 	keys   []string // of the records that were given
@@ -255,13 +256,16 @@ func (j *job) resolve(ctx context.Context, list []*write) error {
 			return err
 		}
 	}
+	idOf := func(name string) string {
+		if isID(name) {
+			return name
+		}
+		return known[strings.ToLower(name)]
+	}
+	j.queue = idOf(queue)
 	for _, w := range list {
 		owner, _ := w.fields["OwnerId"].(string)
-		for _, name := range []string{owner, queue} {
-			id := known[strings.ToLower(name)]
-			if isID(name) {
-				id = name
-			}
+		for _, id := range []string{idOf(owner), j.queue} {
 			if delete(w.fields, "OwnerId"); owner != "" && id != "" {
 				w.fields["OwnerId"] = id
 				break
@@ -545,9 +549,8 @@ func (j *job) spare(w *write, p problem) bool {
 	case p.code() == "INVALID_CROSS_REFERENCE_KEY" && j.unlink([]*write{w}, ourNames(p.Fields)), j.unlink([]*write{w}, p.missing()):
 		return true
 	case owner && w.fields["OwnerId"] != nil:
-		queue := j.c.a.Text("queue")
-		if was := fmt.Sprint(w.fields["OwnerId"]); isID(queue) && !same(queue, was) {
-			w.fields["OwnerId"] = queue
+		if was := fmt.Sprint(w.fields["OwnerId"]); j.queue != "" && !same(j.queue, was) {
+			w.fields["OwnerId"] = j.queue
 		} else {
 			delete(w.fields, "OwnerId")
 		}
