@@ -2,12 +2,13 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo up test soak fuzz bench check fmt docs clean
+.PHONY: help demo up test soak fuzz bench check fmt docs clean functions
 
 SEEDS ?= 20000
 FIRST ?= 1
 FUZZ ?= 10s
 KEEP ?=
+ARCH ?= arm64
 
 ##@ See it
 demo: ## play one invented day against fake networks and CRMs; KEEP=1 stays up and prints the addresses
@@ -31,6 +32,10 @@ bench: ## measure: work per mention, store, queue, start; writes out/bench.txt
 
 check: ## format, vet, staticcheck, golangci-lint, govulncheck, race detector
 	@scripts/check.sh
+
+##@ Run it on AWS
+functions: ## build the functions for ARCH=arm64 (or amd64) into build/<function>/bootstrap
+	@scripts/functions.sh $(ARCH)
 
 ##@ Keep it in order
 fmt: ## format the code
