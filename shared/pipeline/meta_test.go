@@ -18,6 +18,7 @@ import (
 	"rapport/shared/pipeline"
 	"rapport/shared/rest"
 	"rapport/shared/store"
+	"rapport/shared/topology"
 	twin "rapport/shared/twin/meta"
 	"rapport/shared/webhook"
 )
@@ -246,6 +247,28 @@ func TestMetaAnswers(t *testing.T) {
 	deliver(r, s) // its echo comes back
 	if c := r.conversation(); c.ReplyState != flow.Sent || c.Status != flow.Answered || len(c.Turns) != 2 {
 		t.Errorf("%+v", c)
+	}
+}
+
+// TestMetaAuthorWroteAgain: the window is that of the author's last message, also for an answer that was approved before it.
+func TestMetaAuthorWroteAgain(t *testing.T) {
+	r, s := metaRig(t, twin.Options{Agent: true})
+	s.Write(twin.Facebook, "41", complaint)
+	deliver(r, s)
+	r.approve("Das tut uns leid.")
+	for _, lane := range []string{topology.Changes, topology.DeliverUrgent, topology.DeliverBulk} { // replies wait
+		r.work(lane, 10)
+	}
+	r.pass(23 * time.Hour)
+	s.Write(twin.Facebook, "41", "Hallo?")
+	if report, err := s.Send(t.Context()); err != nil || report.Refused > 0 {
+		t.Fatal(report, err)
+	}
+	r.work(topology.MentionsLive, 10)
+	r.pass(2 * time.Hour)
+	r.run()
+	if sent := s.Sent(); len(sent) != 1 || sent[0].Tag != "" {
+		t.Errorf("sent %+v, want one without a tag", sent)
 	}
 }
 

@@ -128,7 +128,7 @@ func (p *Pipeline) reply(ctx context.Context, id string) error {
 		}
 		unsure = false
 	}
-	reason, err := p.refusal(ctx, conf, can, row.Value.Reply, unsure)
+	reason, err := p.refusal(ctx, conf, can, &row.Value.Reply, unsure)
 	switch {
 	case err != nil:
 		return err
@@ -195,8 +195,8 @@ func (p *Pipeline) orLater(ctx context.Context, row *store.Row[ReplyRow], cause 
 	return p.wakeReply(ctx, *r, wait)
 }
 
-// refusal tells why an answer is not sent, "" if it may be. unsure = an earlier try may have sent it.
-func (p *Pipeline) refusal(ctx context.Context, conf config.Account, can bool, r flow.Reply, unsure bool) (string, error) {
+// refusal tells why an answer is not sent, "" if it may be, and puts its window right. unsure = an earlier try may have sent it.
+func (p *Pipeline) refusal(ctx context.Context, conf config.Account, can bool, r *flow.Reply, unsure bool) (string, error) {
 	info := p.infos[conf.Kind]
 	conv, _, err := p.conversation(ctx, r.Conversation)
 	if err != nil {
@@ -226,7 +226,7 @@ func (p *Pipeline) refusal(ctx context.Context, conf config.Account, can bool, r
 		return "what it answers is not known", nil
 	case mention.Value.Mention.Deleted:
 		return "the author deleted what it answers", nil
-	case !r.Until.IsZero() && p.now().After(r.Until.Add(p.longer(conf, r))):
+	case !r.Until.IsZero() && p.now().After(r.Until.Add(p.longer(conf, *r))):
 		return "the network closed the answer window at " + expression.ISO(r.Until), nil
 	case !unsure && !c.AnsweredAt.IsZero() && c.AnsweredAt.After(r.Asked):
 		return "answered meanwhile", nil
