@@ -125,7 +125,14 @@ func (s *Stack) rights(f topology.Function, logs awslogs.LogGroup) *[]awsiam.Pol
 	for _, l := range f.Lanes { // a message that is beyond help goes there with its reason
 		sends = append(sends, s.lanes[l].dead.QueueArn())
 	}
-	allow(sends, "sqs:SendMessage")
+	allow(sends, "sqs:SendMessage", "sqs:GetQueueUrl")
+	if f.Name == "report" { // it counts what waits
+		var all []*string
+		for _, q := range topology.Queues() {
+			all = append(all, s.lanes[q.Name].queue.QueueArn(), s.lanes[q.Name].dead.QueueArn())
+		}
+		allow(all, "sqs:GetQueueAttributes", "sqs:GetQueueUrl")
+	}
 	secrets, read, write := s.secrets()
 	switch f.Secrets {
 	case topology.Works:
