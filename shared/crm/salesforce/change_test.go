@@ -224,6 +224,10 @@ func TestObjections(t *testing.T) {
 	if got := told(); got != "scoring;marketing;matching" {
 		t.Errorf("objected to %q", got)
 	}
+	p.Edit(who, map[string]any{"HasOptedOutProfiling": false, "HasOptedOutProcessing": true})
+	if got := told(); got != "scoring;marketing;service;matching" {
+		t.Errorf("objected to %q", got)
+	}
 }
 
 // TestManyChanges: more than a page, all in one second, all read once.

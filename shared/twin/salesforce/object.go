@@ -149,6 +149,10 @@ func (g *Org) standard() {
 	g.make("Case", "Case", "500", text("Subject", 255), field{name: "Description", kind: "textarea", length: 32000}, field{name: "Status", kind: "picklist", values: []string{"New", "Working", "Escalated", "Closed"}},
 		field{name: "Priority", kind: "picklist", values: []string{"High", "Medium", "Low"}}, field{name: "Origin", kind: "picklist", values: []string{"Phone", "Email", "Web"}}, read(flags("IsClosed")[0]), read(field{name: "ClosedDate", kind: "datetime"}),
 		field{name: "ContactId", kind: "reference", refers: "Contact", relation: "Contact"}, owner, master("Case"))
+	for _, name := range []string{"CaseComment", "FeedItem", "EmailMessage"} { // what agents write for each other
+		parent := map[string]string{"CaseComment": "Case", "FeedItem": "Case,Contact", "EmailMessage": "Case"}[name]
+		g.make(name, name, map[string]string{"CaseComment": "00a", "FeedItem": "0D5", "EmailMessage": "02s"}[name], field{name: "ParentId", kind: "reference", refers: parent, relation: "Parent"}, field{name: "Body", kind: "textarea", length: 10000})
+	}
 	g.seed(Integration, "User", map[string]any{"Name": "Rapport", "Username": g.o.Username, "Email": "rapport@nordlicht.example", "IsActive": true})
 	g.seed(Agent, "User", map[string]any{"Name": "Service desk", "Username": "desk@nordlicht.example", "Email": "desk@nordlicht.example", "IsActive": true})
 	for i, status := range []string{"New", "Working", "Escalated", "Closed"} {
