@@ -286,18 +286,36 @@ func TestPolite(t *testing.T) {
 			t.Errorf("%s: after a 304 wait %v, want %v", what, r.wait, tc.wait)
 		}
 	}
-	slow := twin.New(twin.Options{Now: now, Robots: "User-agent: *\nCrawl-delay: 20\n"})
-	r := open(t, map[string]any{"streams": []string{"https://verlag.twin.example/feed", "https://verlag.twin.example/feed?b=2"}}, map[string]*twin.Site{"verlag.twin.example": slow})
-	r.want("the first feed", "")
-	if n := slow.Calls("/feed"); n != 1 {
-		t.Errorf("with Crawl-delay it was read %d times at once", n)
+	r, _ := one(t, twin.Options{MaxAge: 60}, nil)
+	if r.want("a short max-age", ""); r.wait != 0 {
+		t.Errorf("a site that may be read every minute is read every %v", r.wait)
 	}
-	r.a.Now = noon.Add(21 * time.Second)
-	r.want("the second", "")
-	if n := slow.Calls("/feed"); n != 3 && n != 2 {
-		t.Errorf("read %d times", n)
+	slow := twin.New(twin.Options{Now: now, Robots: "User-agent: *\nCrawl-delay: 20\n"})
+	other := twin.New(twin.Options{Now: now, Self: "https://andere.example"})
+	r = open(t, map[string]any{"streams": []string{"https://verlag.twin.example/feed", "https://verlag.twin.example/feed2", "https://andere.example/feed", "https://verlag.twin.example/feed3"}},
+		map[string]*twin.Site{"verlag.twin.example": slow, "andere.example": other})
+	var order []string
+	for _, step := range []struct {
+		after, wait time.Duration
+	}{{0, 20 * time.Second}, {20 * time.Second, 20 * time.Second}, {40 * time.Second, 0}, {usual, 20 * time.Second}, {usual + 20*time.Second, 20 * time.Second}, {usual + 40*time.Second, 0}} {
+		r.a.Now, r.calls = noon.Add(step.after), nil
+		r.want("with a Crawl-delay", "")
+		if r.wait != step.wait {
+			t.Errorf("after %v: wait %v, want %v", step.after, r.wait, step.wait)
+		}
+		for _, call := range r.calls {
+			if !strings.HasSuffix(call, "robots.txt") {
+				order = append(order, strings.TrimPrefix(call, "verlag.twin.example"))
+			}
+		}
+	}
+	if got := strings.Join(order, " "); got != "/feed andere.example/feed /feed2 /feed3 /feed andere.example/feed /feed2 /feed3" {
+		t.Errorf("read in the order %s", got)
 	}
 }
+
+// usual is the pause between polls.
+const usual = 15 * time.Minute
 
 // TestOneFails: a feed that fails does not hold up the others, and is tried again ever more rarely; where all fail the
 // account does.
@@ -324,7 +342,6 @@ func TestOneFails(t *testing.T) {
 	good.Fail(0)
 	bad.Publish(twin.Entry{Title: "wieder da"})
 	r.a.Now = noon.Add(60 * time.Hour)
-	r.want("the round that was broken off goes on", "")
 	r.want("both are back", "new wieder da")
 }
 

@@ -57,7 +57,7 @@ func (Network) Info() network.Info {
 		Secrets: []network.Field{
 			{Name: "authorization", Title: "Authorization", Type: "text", Help: "header of that name, for a private feed; sent to the account's own origin only"},
 		},
-		Poll:    15 * time.Minute,
+		Poll:    usual,
 		Buckets: []network.Bucket{{Name: "default", Calls: 600, Per: time.Hour, Shared: "account"}},
 		Rules: network.Rules{MayMatch: "no", MayScore: true, MayStore: true, OnDelete: "blank", DeleteBy: 24 * time.Hour,
 			Source: "each site's own terms; robots.txt is followed"},

@@ -14,13 +14,15 @@ import (
 )
 
 const (
-	robotsFor = 24 * time.Hour // how long robots.txt is believed
-	width     = 8              // characters remembered of an event
+	usual     = 15 * time.Minute // pause between polls
+	robotsFor = 24 * time.Hour   // how long robots.txt is believed
+	width     = 8                // characters remembered of an event
 )
 
 // cursor says how far each feed was read. It is JSON; nobody but this package looks inside.
 type cursor struct {
-	Feeds map[string]*place `json:"feeds"` // by address
+	Feeds map[string]*place `json:"feeds"`          // by address
+	Round time.Time         `json:"round,omitzero"` // when the present round began
 }
 
 // place is where one feed stands.
@@ -40,6 +42,7 @@ type place struct {
 	Skip     []int     `json:"skip,omitempty"`     // hours of the day (UTC) in which it wants none
 	Fails    int       `json:"fails,omitempty"`    // in a row
 	Done     bool      `json:"done,omitempty"`     // read in this round
+	Queued   bool      `json:"queued,omitempty"`   // it waits for another feed of its site, until Due
 }
 
 func readCursor(text string, feeds []string) (cursor, error) {
@@ -70,11 +73,10 @@ func (Network) Poll(ctx context.Context, a network.Account, at string) (network.
 	if err != nil {
 		return network.Page{}, err
 	}
-	i := slices.IndexFunc(feeds, func(f string) bool { return !c.Feeds[f].Done && !a.Now.Before(c.Feeds[f].Due) })
-	if i < 0 {
+	f := c.next(a, feeds)
+	if f == "" {
 		return c.page(a, feeds, nil)
 	}
-	f := feeds[i]
 	p := c.Feeds[f]
 	if asks(a, f) && a.Now.Sub(p.Asked) >= robotsFor {
 		v, err := ask(ctx, a, p.address(f))
@@ -101,14 +103,8 @@ func (Network) Poll(ctx context.Context, a network.Account, at string) (network.
 	if err != nil {
 		return c.failed(ctx, a, feeds, f, err)
 	}
-	p.Fails, p.Done = 0, true
-	if p.Delay > 0 { // other feeds of the site wait for their turn
-		for _, other := range feeds {
-			if o := c.Feeds[other]; !o.Done && host(other) == host(f) && o.Due.Before(a.Now.Add(time.Duration(p.Delay)*time.Second)) {
-				o.Due = a.Now.Add(time.Duration(p.Delay) * time.Second)
-			}
-		}
-	}
+	p.Fails, p.Done, p.Queued = 0, true, false
+	c.queue(a, feeds, f)
 	if body == nil {
 		return c.page(a, feeds, nil)
 	}
@@ -117,23 +113,63 @@ func (Network) Poll(ctx context.Context, a network.Account, at string) (network.
 
 func (p *place) address(configured string) string { return first(p.Address, configured) }
 
-// page ends a call. When no feed is left in this round the next one is prepared; where all feeds want to be left alone it
-// begins when the first of them may be read.
+// next gives the feed whose turn it is, "" if none may be read now. Those that had to wait for their site come first; where
+// that takes long the others need not wait with them.
+func (c *cursor) next(a network.Account, feeds []string) string {
+	if a.Now.Sub(c.Round) >= usual {
+		c.Round = a.Now
+		for _, f := range feeds {
+			c.Feeds[f].Done = false
+		}
+	}
+	for _, queued := range []bool{true, false} {
+		for _, f := range feeds {
+			if p := c.Feeds[f]; !p.Done && p.Queued == queued && !a.Now.Before(p.Due) {
+				return f
+			}
+		}
+	}
+	return ""
+}
+
+// queue lets the other feeds of a site wait for as long as its robots.txt wants.
+func (c *cursor) queue(a network.Account, feeds []string, read string) {
+	delay := time.Duration(c.Feeds[read].Delay) * time.Second
+	if delay == 0 {
+		return
+	}
+	for _, f := range feeds {
+		p := c.Feeds[f]
+		if f != read && host(f) == host(read) && p.Due.Before(a.Now.Add(delay)) {
+			p.Due, p.Queued = a.Now.Add(delay), !p.Done
+		}
+	}
+}
+
+// page ends a call. When no feed is left in this round the next one is prepared; where all feeds want to be left alone for
+// long it begins when the first of them may be read. A site that may be read more often than usual is not for that.
 func (c *cursor) page(a network.Account, feeds []string, bodies []network.Body) (network.Page, error) {
 	page := network.Page{Bodies: bodies}
-	var soonest time.Time
+	var soonest, turn time.Time // when the first may be read; and the first that is queued
 	for i, f := range feeds {
 		p := c.Feeds[f]
 		page.More = page.More || !p.Done && !a.Now.Before(p.Due)
 		if i == 0 || p.Due.Before(soonest) {
 			soonest = p.Due
 		}
-	}
-	if !page.More {
-		for _, f := range feeds {
-			c.Feeds[f].Done = false
+		if p.Queued && !p.Done && (turn.IsZero() || p.Due.Before(turn)) {
+			turn = p.Due
 		}
-		page.Wait = max(soonest.Sub(a.Now), 0)
+	}
+	switch wait := soonest.Sub(a.Now); {
+	case page.More:
+	case !turn.IsZero():
+		page.Wait = turn.Sub(a.Now)
+	default:
+		c.Round = time.Time{}
+		if wait >= usual {
+			page.Wait = wait
+		}
 	}
 	text, err := json.Marshal(c)
 	page.Cursor = string(text)
@@ -147,7 +183,8 @@ func (c *cursor) failed(ctx context.Context, a network.Account, feeds []string, 
 	}
 	p := c.Feeds[f]
 	p.Fails++
-	p.Due, p.Done = a.Now.Add(max(15*time.Minute<<min(p.Fails-1, 7), fault.After(cause))), true
+	p.Due, p.Done = a.Now.Add(max(usual<<min(p.Fails-1, 7), fault.After(cause))), true
+	p.Queued = false
 	if !slices.ContainsFunc(feeds, func(x string) bool { return c.Feeds[x].Fails == 0 }) {
 		return network.Page{}, in(f, cause)
 	}

@@ -181,7 +181,7 @@ func (s *Site) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		w.WriteHeader(status)
 		_, _ = io.WriteString(w, body) // a client that went away is no concern of the site
 	}
-	feed := r.URL.Path == "/feed" || s.moved != "" && r.URL.Path == s.moved
+	feed := strings.HasPrefix(r.URL.Path, "/feed") || s.moved != "" && r.URL.Path == s.moved
 	switch {
 	case r.URL.Path == "/robots.txt" && s.o.Robots != "":
 		answer(200, s.o.Robots)
