@@ -10,12 +10,11 @@ import (
 	"strings"
 	"time"
 
-	"github.com/nyaruka/phonenumbers"
-
 	"rapport/shared/crm"
 	"rapport/shared/fault"
 	"rapport/shared/flow"
 	"rapport/shared/network"
+	"rapport/shared/phone"
 	"rapport/shared/rest"
 )
 
@@ -54,8 +53,8 @@ func (HubSpot) Find(ctx context.Context, a crm.Account, object string, emails, p
 	}
 	local := map[string][]string{} // number without country code → whole numbers
 	for _, p := range phones {
-		if n, err := phonenumbers.Parse(p, "ZZ"); err == nil {
-			short := phonenumbers.GetNationalSignificantNumber(n)
+		if n, ok := phone.Parse(p, phone.World); ok {
+			short := n.National()
 			local[short] = append(local[short], p)
 		}
 	}
@@ -88,11 +87,11 @@ func samePhone(r result, wanted []string) bool {
 		if have == "" {
 			continue
 		}
-		n, err := phonenumbers.Parse(have, "ZZ")
-		if err != nil {
+		n, ok := phone.Parse(have, phone.World)
+		if !ok {
 			return len(wanted) > 0 // written without country code
 		}
-		if slices.Contains(wanted, phonenumbers.Format(n, phonenumbers.E164)) {
+		if slices.Contains(wanted, n.E164()) {
 			return true
 		}
 	}

@@ -7,10 +7,9 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/nyaruka/phonenumbers"
-
 	"rapport/shared/crm"
 	"rapport/shared/fault"
+	"rapport/shared/phone"
 )
 
 // Find looks e-mails and phones up by query, in the ways people write numbers; what it brings is compared with the whole
@@ -89,11 +88,11 @@ func trimmed(list []string) []string {
 func written(phones []string) []string {
 	var out []string
 	for _, p := range phones {
-		n, err := phonenumbers.Parse(p, "ZZ")
-		if err != nil {
+		n, ok := phone.Parse(p, phone.World)
+		if !ok {
 			continue
 		}
-		out = append(out, p, "00"+strings.TrimPrefix(p, "+"), phonenumbers.Format(n, phonenumbers.INTERNATIONAL))
+		out = append(out, p, "00"+strings.TrimPrefix(p, "+"), n.International())
 	}
 	return out
 }
@@ -102,11 +101,11 @@ func e164(text string) string {
 	if rest, ok := strings.CutPrefix(text, "00"); ok {
 		text = "+" + rest
 	}
-	n, err := phonenumbers.Parse(text, "ZZ")
-	if err != nil {
+	n, ok := phone.Parse(text, phone.World)
+	if !ok {
 		return ""
 	}
-	return phonenumbers.Format(n, phonenumbers.E164)
+	return n.E164()
 }
 
 // listPage is how many rows List reads at once.

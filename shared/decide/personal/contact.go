@@ -3,7 +3,7 @@ package personal
 import (
 	"strings"
 
-	"github.com/nyaruka/phonenumbers"
+	"rapport/shared/phone"
 )
 
 // emails finds name@domain.tld and its spellings "name [at] domain (punkt) tld".
@@ -108,7 +108,7 @@ func dotAt(text string, at int) int {
 	return 0
 }
 
-// phones finds what looks like a phone number and stands where one is expected; the library has the last word.
+// phones finds what looks like a phone number and stands where one is expected; package phone has the last word.
 func phones(text, region string, found []Entity) []Entity {
 	for i := 0; i < len(text); {
 		if !phoneStart(text, i) {
@@ -118,8 +118,8 @@ func phones(text, region string, found []Entity) []Entity {
 		end, n := run(text, i)
 		raw := text[i:end]
 		if n >= 7 && n <= 15 && expected(text, i, raw) && free(found, i, end) {
-			if p, err := phonenumbers.Parse(strings.ReplaceAll(raw, "(0)", ""), region); err == nil && phonenumbers.IsPossibleNumber(p) && plausible(p, raw) {
-				found = add(found, Entity{Phone, phonenumbers.Format(p, phonenumbers.E164), i, end})
+			if p, ok := phone.Parse(strings.ReplaceAll(raw, "(0)", ""), region); ok && p.Possible() && plausible(p, raw) {
+				found = add(found, Entity{Phone, p.E164(), i, end})
 			}
 		}
 		i = max(end, i+1)
@@ -128,8 +128,8 @@ func phones(text, region string, found []Entity) []Entity {
 }
 
 // plausible is stricter where nothing but the digits speaks for a phone.
-func plausible(p *phonenumbers.PhoneNumber, raw string) bool {
-	return phonenumbers.IsValidNumber(p) || raw[0] == '+' || raw[0] == '0' || raw[0] == '('
+func plausible(p phone.Number, raw string) bool {
+	return p.Valid() || raw[0] == '+' || raw[0] == '0' || raw[0] == '('
 }
 
 func phoneStart(text string, i int) bool {
