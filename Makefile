@@ -2,12 +2,18 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo up test soak fuzz bench check fmt docs clean functions
+.PHONY: help demo up test soak fuzz bench check fmt docs clean functions e2e synth diff deploy outputs destroy template
 
 SEEDS ?= 20000
 FIRST ?= 1
 FUZZ ?= 10s
 KEEP ?=
+STACK ?= rapport
+CONTEXT ?=
+CHANGESET ?=
+PURGE ?=
+YES ?=
+CHOSEN = --context stack=$(STACK) $(if $(filter amd64,$(ARCH)),--context arch=x86_64) $(CONTEXT)
 ARCH ?= arm64
 
 ##@ See it
@@ -33,9 +39,30 @@ bench: ## measure: work per mention, store, queue, start; writes out/bench.txt
 check: ## format, vet, staticcheck, golangci-lint, govulncheck, race detector
 	@scripts/check.sh
 
-##@ Run it on AWS
+e2e: ## deploy the real template on an emulator of AWS and play there
+	@scripts/e2e.sh
+
+template: ## synthesise the template and let cfn-lint and sam look at it
+	@scripts/template.sh
+
+##@ On AWS (docs/aws.md): STACK=rapport CONTEXT="--context NAME=VALUE …"
 functions: ## build the functions for ARCH=arm64 (or amd64) into build/<function>/bootstrap
 	@scripts/functions.sh $(ARCH)
+
+synth: functions ## write the plain template to cdk.out/
+	@scripts/cdk.sh synth --quiet $(CHOSEN) && echo cdk.out/$(STACK).template.json
+
+diff: functions ## what a deployment would change
+	@scripts/cdk.sh diff $(CHOSEN)
+
+deploy: functions ## look, tell the cost, ask, bootstrap and deploy; CHANGESET=1 stops at a change set
+	@go run ./scripts/deploy up --stack $(STACK) $(if $(YES),--yes) $(if $(CHANGESET),--changeset) -- $(CHOSEN)
+
+outputs: ## every address an operator needs
+	@go run ./scripts/deploy outputs --stack $(STACK) -- $(CHOSEN)
+
+destroy: ## delete the stack; table, archive, users and keys stay unless PURGE=$(STACK)
+	@go run ./scripts/deploy destroy --stack $(STACK) $(if $(YES),--yes) $(if $(PURGE),--purge $(PURGE)) -- $(CHOSEN)
 
 ##@ Keep it in order
 fmt: ## format the code
@@ -46,7 +73,7 @@ docs: ## write the generated pages under docs/ and events/function/
 	@go test -count=1 ./scripts/rapport -run '^TestFunctionEvents$$' -update > /dev/null && echo events/function/
 
 clean: ## remove what the commands above left behind
-	@rm -rf bin out .venv
+	@rm -rf bin out build cdk.out .venv .venv-template infra/node_modules
 
 help:
-	@awk 'BEGIN { FS = ":.*## " } /^##@/ { printf "\n%s\n", substr($$0, 5) } /^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST); echo
+	@awk 'BEGIN { FS = ":.*## " } /^##@/ { printf "\n%s\n", substr($$0, 5) } /^[a-z0-9]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST); echo

@@ -1,14 +1,16 @@
 #!/bin/sh
-# Makes .venv at the module's root with the AWS emulator of the tests. Does nothing where it is up to date.
+# Makes .venv at the module's root with the AWS emulator of the tests, or another of other REQUIREMENTS. Does nothing
+# where it is up to date.
 set -eu
 cd "$(dirname "$0")/.."
 venv=${RAPPORT_VENV:-.venv}
+requirements=${REQUIREMENTS:-scripts/requirements.txt}
 stamp=$venv/requirements.done
-if cmp -s scripts/requirements.txt "$stamp" && [ -x "$venv/bin/ministack" ]; then
+if cmp -s "$requirements" "$stamp" && [ -x "$venv/bin/python3" ]; then
 	exit 0
 fi
-echo "making $venv (AWS emulator for the tests)" >&2
-options="--quiet --disable-pip-version-check --no-input --requirement scripts/requirements.txt"
+echo "making $venv of $requirements" >&2
+options="--quiet --disable-pip-version-check --no-input --requirement $requirements"
 if python3 -m venv "$venv" 2>"$venv.log"; then
 	# shellcheck disable=SC2086 # several options
 	"$venv/bin/pip" install $options
@@ -20,4 +22,4 @@ else
 	exit 1
 fi
 rm -f "$venv.log"
-cp scripts/requirements.txt "$stamp"
+cp "$requirements" "$stamp"
