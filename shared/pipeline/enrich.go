@@ -152,7 +152,13 @@ func (p *Pipeline) parse(plan *Plan, i int, env Envelope, data []byte) ([]*one, 
 	if !ok {
 		return []*one{p.reject(i, env, whole, 0, flow.Event{}, "network "+kind+" cannot be parsed")}, nil
 	}
-	events, err := parser.Parse(raw)
+	var events []flow.Event
+	var err error
+	if env.Stream == goneStream {
+		events, err = deletions(kind, data, env.At)
+	} else {
+		events, err = parser.Parse(raw)
+	}
 	if err != nil {
 		return []*one{p.reject(i, env, whole, 0, flow.Event{}, "cannot be read: "+unquoted(err.Error()))}, nil
 	}

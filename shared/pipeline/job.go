@@ -18,7 +18,7 @@ import (
 // JobRow is long work in pages. Kept under its id; one message does one page.
 type JobRow struct {
 	ID      string       `json:"id"`
-	Kind    string       `json:"kind"` // backfill, erase
+	Kind    string       `json:"kind"` // backfill, erase, recheck
 	Account string       `json:"account,omitempty"`
 	From    time.Time    `json:"from,omitzero"`
 	To      time.Time    `json:"to,omitzero"`
@@ -114,6 +114,8 @@ func (p *Pipeline) work(ctx context.Context, id string) error {
 		more, err = p.backfill(ctx, j)
 	case "erase":
 		more, wait, err = p.erasePage(ctx, j)
+	case "recheck":
+		more, err = p.recheck(ctx, j)
 	default:
 		err = fault.New(fault.Invalid, "nobody knows how to do a job of kind %q", j.Kind)
 	}
