@@ -40,12 +40,12 @@ func (*Salesforce) Sign(h network.Hook, _ string, _ []byte, _ time.Time) (http.H
 	return webhook.SignToken(keys[0], secretHeader, ""), nil
 }
 
-// event is a change event as EventBridge hands it over.
+// event is a change event as EventBridge hands it over, or as it is without EventBridge's envelope.
 type event struct {
-	ID     string `json:"id"`
 	Detail struct {
 		Payload json.RawMessage `json:"payload"`
 	} `json:"detail"`
+	Payload json.RawMessage `json:"payload"`
 }
 
 // header is what a change event says of itself.
@@ -63,14 +63,19 @@ type header struct {
 // something was lost (gap and overflow events) is left to polling. A merge is told as a deletion, so deletions are left to it too.
 func parseEvent(raw network.Raw) ([]flow.Change, error) {
 	var e event
-	if err := json.Unmarshal(raw.Body, &e); err != nil || len(e.Detail.Payload) == 0 {
+	err := json.Unmarshal(raw.Body, &e)
+	payload := e.Detail.Payload
+	if len(payload) == 0 {
+		payload = e.Payload
+	}
+	if err != nil || len(payload) == 0 {
 		return nil, fault.New(fault.Invalid, "the body is neither a polled page nor a change event of Salesforce")
 	}
 	var h struct {
 		Header header `json:"ChangeEventHeader"`
 	}
 	fields := record{}
-	if json.Unmarshal(e.Detail.Payload, &h) != nil || json.Unmarshal(e.Detail.Payload, &fields) != nil || h.Header.Entity == "" || h.Header.Time <= 0 {
+	if json.Unmarshal(payload, &h) != nil || json.Unmarshal(payload, &fields) != nil || h.Header.Entity == "" || h.Header.Time <= 0 {
 		return nil, fault.New(fault.Invalid, "the change event has no header with entityName and commitTimestamp")
 	}
 	p := polled{Object: ours(h.Header.Entity), Key: vendor(defaultKeyField), Stamp: "SystemModstamp"}

@@ -267,9 +267,12 @@ func steps(list []todo) []crm.Step {
 // surroundings lists what in the org acts on records that Rapport writes, where it may be seen, and what they will take of
 // the storage. Nothing of it is made or changed.
 func (c client) surroundings(ctx context.Context, need []crm.Object) []crm.Step {
-	var names []string
+	var names, labels []string
 	for _, o := range need {
 		names = append(names, vendor(o.Name))
+		if d, err := c.describe(ctx, o.Name); err == nil { // else it is not made yet, and nothing acts on it
+			labels = append(labels, d.Label)
+		}
 	}
 	in := strings.Join(slices.Collect(quoted(names)), ",")
 	var out []crm.Step
@@ -280,7 +283,7 @@ func (c client) surroundings(ctx context.Context, need []crm.Object) []crm.Step 
 			return
 		}
 		for _, r := range rows {
-			if object == "" || slices.ContainsFunc(names, func(n string) bool { return strings.EqualFold(n, r.text(object)) }) {
+			if object == "" || slices.ContainsFunc(append(labels, names...), func(n string) bool { return strings.EqualFold(n, r.text(object)) }) {
 				out = append(out, crm.Step{What: what, Name: strings.Trim(r.text(object)+"."+r.text(name), "."), Why: why, Done: true})
 			}
 		}

@@ -158,6 +158,7 @@ func open2(t *testing.T) place { return open(t, twin.Options{Visible: true}) }
 func TestSurroundings(t *testing.T) {
 	p := open(t, twin.Options{Visible: true, StorageMB: 20})
 	p.Rule("FlowDefinitionView", map[string]any{"Label": "Escalate", "TriggerObjectOrEventLabel": "Case", "IsActive": true})
+	p.Rule("FlowDefinitionView", map[string]any{"Label": "Sort", "TriggerObjectOrEventLabel": "Rapport mention", "IsActive": true})
 	p.Rule("FlowDefinitionView", map[string]any{"Label": "Old", "TriggerObjectOrEventLabel": "Case", "IsActive": false})
 	p.Rule("ApexTrigger", map[string]any{"Name": "CaseAlarm", "TableEnumOrId": "Case", "Status": "Active"})
 	p.Rule("ApexTrigger", map[string]any{"Name": "AssetAlarm", "TableEnumOrId": "Asset", "Status": "Active"})
@@ -199,6 +200,9 @@ func TestSurroundings(t *testing.T) {
 		records = append(records, crm.Record{Object: "rapport_mention", Key: "rapport:mention:x:" + string(rune('A'+i)), Fields: map[string]any{"rapport_text": "x"}})
 	}
 	p.upsert(t, records...)
+	if got := told(); !strings.Contains(got, "flow Rapport mention.Sort") {
+		t.Errorf("setup does not tell of a flow on our own object, which goes by its label:\n%s", got)
+	}
 	if got := told(); !strings.Contains(got, "30 of the last 30 days: at that pace it is full in 9728 days") {
 		t.Errorf("the forecast is\n%s", got)
 	}
