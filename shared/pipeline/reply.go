@@ -120,6 +120,11 @@ func (p *Pipeline) reply(ctx context.Context, id string) error {
 	}
 	conf, _ := plan.Doc.Network(row.Value.Reply.Account)
 	replier, can := p.Networks[conf.Kind].(network.Replier)
+	if old, err := p.held(ctx, row.Value); err != nil {
+		return err
+	} else if old {
+		return p.endReply(ctx, &row, flow.Parked, "approved before the data were restored, so nobody knows whether it was sent: approve it anew where it is missing")
+	}
 	unsure := row.Value.Reply.State == flow.Sending
 	if unsure && can && !replier.Idempotent() {
 		done, err := p.look(ctx, conf, &row)
