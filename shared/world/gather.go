@@ -13,15 +13,20 @@ import (
 	"rapport/shared/pipeline"
 )
 
+// crmNames are the accounts of the configuration, in the order in which they are told.
+var crmNames = []string{"hubspot", "feedback", "salesforce"}
+
 // crowd is how many different authors must complain under one post before the summary calls it a growing complaint.
 const crowd = 8
 
 // gather counts what became of the day and checks it.
 func (w *world) gather(ctx context.Context) (Summary, error) {
 	s := Summary{Networks: map[string]ledger.Tally{}, Talks: map[string]int{}, Forged: w.bad}
-	crms := map[string]*CRMCount{"hubspot": {Name: "hubspot"}, "feedback": {Name: "feedback"}}
+	crms, held := map[string]*CRMCount{}, map[string]map[string]bool{} // held: CRM → mentions it must hold
+	for _, name := range crmNames {
+		crms[name], held[name] = &CRMCount{Name: name}, map[string]bool{}
+	}
 	authors, bySource := map[string]bool{}, map[string]int{}
-	held := map[string]map[string]bool{"hubspot": {}, "feedback": {}} // CRM → mentions it must hold
 	var ids []string
 	err := w.lines(ctx, func(source string, _ ledger.Place, l ledger.Line) error {
 		s.Total.Add(l)
@@ -53,13 +58,14 @@ func (w *world) gather(ctx context.Context) (Summary, error) {
 		return s, err
 	}
 	s.Authors = len(authors)
-	for _, name := range []string{"hubspot", "feedback"} {
+	for _, name := range crmNames {
 		c := crms[name]
 		c.Calls, c.Limited, c.Down = w.fronts[name].counts()
 		s.CRMs = append(s.CRMs, *c)
 	}
 	s.CRMs[0].Records = len(w.portal.Rows(mentions)) + len(w.portal.Rows(tickets)) + len(w.portal.Rows("contacts"))
 	s.CRMs[1].Records = w.feedback.Total()
+	s.CRMs[2].Records = len(w.circle.org.Rows(sfMentions)) + len(w.circle.org.Rows(cases)) + len(w.circle.org.Rows("Contact"))
 	stories, err := w.stories(ctx, ids)
 	if err != nil {
 		return s, err
@@ -86,7 +92,7 @@ func (w *world) account(ctx context.Context, s *Summary, bySource map[string]int
 		return err
 	}
 	s.Unaccounted = s.Total.Open + len(missing)
-	s.Said = len(w.said)
+	s.Said = len(w.said) + len(w.circle.spoken())
 	for hook, accounts := range map[string][]string{"echolot": {"echolot", "listening"}, "sterne": {"sterne", "reviews"}} {
 		got := 0
 		for _, a := range accounts {
@@ -212,6 +218,7 @@ func (w *world) check(ctx context.Context, held map[string]map[string]bool) []st
 			wrong("a CRM holds “%s”, which must be in none: %s", gone, short(texts[at], 200))
 		}
 	}
+	problems = append(problems, w.circle.check(held["salesforce"])...)
 	return append(problems, w.checkPeople(ctx)...)
 }
 

@@ -29,6 +29,11 @@ type line struct {
 	Of   string `json:"of"`   // label of what it is about
 	Also bool   `json:"also"` // the monitoring tool sends it too
 
+	// On the second brand's networks.
+	On    string `json:"on"`    // bluesky, facebook, instagram, x, press
+	Name  string `json:"name"`  // of a person on Facebook and Instagram, whose handle is a number
+	Title string `json:"title"` // of an article
+
 	// Webhooks.
 	Body  json.RawMessage `json:"body"`
 	Times int             `json:"times"` // how often it is sent; 0 = once
@@ -60,6 +65,7 @@ func (w *world) read() ([]step, error) {
 		{"echolot.jsonl", func(l line) (step, error) { return w.webhook("echolot", l), nil }},
 		{"sterne.jsonl", func(l line) (step, error) { return w.webhook("sterne", l), nil }},
 		{"crm.jsonl", w.office},
+		{"reisen.jsonl", w.reisen},
 	}
 	var steps []step
 	for _, f := range files {

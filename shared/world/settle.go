@@ -13,7 +13,7 @@ import (
 // settle waits until everything that was said has arrived, the approved answers are out, and nothing is under way.
 func (w *world) settle(ctx context.Context) error {
 	err := until(ctx, "the approved answers stand on the network", func(context.Context) (bool, error) {
-		return len(w.social.Posted()) >= len(w.asked), nil
+		return len(w.social.Posted()) >= len(w.asked) && len(w.circle.answers()) >= len(w.circle.asked), nil
 	})
 	if err == nil {
 		err = until(ctx, "everything that was said has arrived", func(ctx context.Context) (bool, error) {
@@ -26,14 +26,19 @@ func (w *world) settle(ctx context.Context) error {
 	}
 	// One more round of polls, so that what two streams show was read from both.
 	tags, notices := w.polls()
+	rounds := w.circle.polls(w)
 	err = until(ctx, "the social network was read once more", func(context.Context) (bool, error) {
 		t, n := w.polls()
-		return t >= tags+2 && n >= notices+2, nil
+		return t >= tags+2 && n >= notices+2 && w.circle.polls(w) >= rounds+1, nil
 	})
 	if err != nil {
 		return err
 	}
 	w.portal.Deliver(ctx, w.http)
+	w.circle.x.Deliver(ctx)
+	if err := w.sendMeta(ctx); err != nil {
+		return err
+	}
 	err = until(ctx, "nothing is under way", w.home.Drained)
 	if err != nil {
 		return fmt.Errorf("%w: %s", err, w.state(ctx))
@@ -61,6 +66,11 @@ func (w *world) missing(ctx context.Context) ([]string, error) {
 	}
 	for _, p := range w.social.Posted() {
 		if m := flow.MentionID("mastodon", p.URI); !seen[m] {
+			out = append(out, m)
+		}
+	}
+	for _, m := range w.circle.spoken() {
+		if !seen[m] {
 			out = append(out, m)
 		}
 	}
@@ -98,7 +108,7 @@ func (w *world) state(ctx context.Context) string {
 			fmt.Fprintf(&b, "%s: %d waiting, %d held, %d delayed, %d dead; ", d.Lane, d.Waiting, d.Held, d.Delayed, d.Dead)
 		}
 	}
-	for _, name := range []string{"hubspot", "feedback"} {
+	for _, name := range crmNames {
 		n, failed := w.home.Waiting(ctx, name)
 		closure, closed, again := w.home.Closed(ctx, name)
 		if n > 0 || closed {

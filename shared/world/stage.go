@@ -35,7 +35,8 @@ type world struct {
 	social   *mastodontwin.Server
 	portal   *hubspottwin.Portal
 	feedback *sinktwin.CRM
-	fronts   map[string]*front // mastodon, hubspot, feedback
+	fronts   map[string]*front // by service
+	circle   *circle           // the second brand's networks and CRM
 
 	vault  map[string]string // what the environment holds elsewhere
 	config string            // rapport.yaml with the ports filled in
@@ -73,6 +74,7 @@ const callback = "http://127.0.0.1/connected"
 func open(ctx context.Context, o Options, begin time.Time) (*world, error) {
 	w := &world{o: o, begin: begin, http: rest.Guard(rest.GuardOptions{Private: true}), fronts: map[string]*front{}, tools: map[string]*hooktwin.Tool{},
 		said: map[string]string{}, sent: map[string]int{}, human: map[string]string{}, asked: map[string]string{}, listen: "127.0.0.1:0"}
+	w.http.Transport = door{w, w.http.Transport}
 	w.meter = newMeter(o.Log.Handler())
 	w.vault = map[string]string{"ECHOLOT_SECRET": rand.Text(), "STERNE_SECRET": rand.Text(), "HUBSPOT_ADMIN": rand.Text(), "HUBSPOT_CLIENT_SECRET": rand.Text(),
 		"FEEDBACK_TOKEN": rand.Text()}
@@ -83,7 +85,7 @@ func open(ctx context.Context, o Options, begin time.Time) (*world, error) {
 }
 
 func (w *world) start(ctx context.Context) error {
-	for _, name := range []string{"mastodon", "hubspot", "feedback"} {
+	for _, name := range []string{"mastodon", "hubspot", "feedback", "bluesky", "meta", "x", "press", "salesforce"} {
 		f, err := newFront()
 		if err != nil {
 			return err
@@ -95,11 +97,12 @@ func (w *world) start(ctx context.Context) error {
 		ClientID: "demo-app", ClientSecret: w.vault["HUBSPOT_CLIENT_SECRET"]})
 	w.feedback = sinktwin.New(sinktwin.Options{Token: w.vault["FEEDBACK_TOKEN"]})
 	w.fronts["mastodon"].service, w.fronts["hubspot"].service, w.fronts["feedback"].service = w.social, w.portal, w.feedback
+	second := w.openCircle()
 	text, err := demo.Files.ReadFile("rapport.yaml")
 	if err != nil {
 		return err
 	}
-	w.config = strings.NewReplacer("${MASTODON}", w.fronts["mastodon"].url, "${HUBSPOT}", w.fronts["hubspot"].url, "${FEEDBACK}", w.fronts["feedback"].url).Replace(string(text))
+	w.config = strings.NewReplacer("${MASTODON}", w.fronts["mastodon"].url, "${HUBSPOT}", w.fronts["hubspot"].url, "${FEEDBACK}", w.fronts["feedback"].url).Replace(second.Replace(string(text)))
 	if err := w.connectSocial(ctx); err != nil {
 		return fmt.Errorf("connecting the social network: %w", err)
 	}
@@ -154,7 +157,7 @@ func (w *world) consent(ctx context.Context, page, state string) (string, error)
 
 // openHome opens and starts the home; between the two comes first.
 func (w *world) openHome(ctx context.Context, between func(context.Context) error) error {
-	home, err := localrun.Open(ctx, localrun.Options{Data: w.o.Data, Listen: w.listen, Private: true, Log: w.meter.log(),
+	home, err := localrun.Open(ctx, localrun.Options{Data: w.o.Data, Listen: w.listen, Base: public, Private: true, Log: w.meter.log(),
 		Secrets: secrets.New(secrets.Options{Lookup: func(name string) (string, bool) { v, ok := w.vault[name]; return v, ok }})})
 	if err != nil {
 		return err
@@ -201,7 +204,10 @@ func (w *world) prepare(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("setting HubSpot up: %w", err)
 	}
-	return w.publish(ctx, w.config, "checked against HubSpot's fields")
+	if err := w.prepareSalesforce(ctx); err != nil {
+		return err
+	}
+	return w.publish(ctx, w.config, "checked against the CRMs' fields")
 }
 
 func failed(steps []crm.Step) error {
@@ -236,10 +242,13 @@ func (w *world) pointHooks(ctx context.Context) error {
 	return nil
 }
 
-func (w *world) hook(name string) string { return "http://" + w.listen + "/hooks/" + name }
+func (w *world) hook(name string) string { return public + "/hooks/" + name }
 
 // firstPolls waits until the social network was read once: a new source begins at now, and now is before the day.
 func (w *world) firstPolls(ctx context.Context) error {
+	if err := w.joinCircle(ctx); err != nil {
+		return err
+	}
 	return until(ctx, "the social network was read for the first time", func(context.Context) (bool, error) {
 		f := w.fronts["mastodon"]
 		return f.answered("GET /api/v1/notifications") > 0 && f.answered("GET /api/v1/accounts/verify") > 0 &&
