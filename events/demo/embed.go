@@ -7,7 +7,7 @@ package demo
 
 import "embed"
 
-// Files are mastodon.jsonl, echolot.jsonl, sterne.jsonl, crm.jsonl and rapport.yaml.
+// Files are mastodon.jsonl, echolot.jsonl, sterne.jsonl, crm.jsonl, reisen.jsonl and rapport.yaml.
 //
 //go:embed *.jsonl rapport.yaml
 var Files embed.FS

@@ -299,6 +299,9 @@ func (p *Pipeline) putLines(ctx context.Context, w *world, todo []*one) (failed 
 	if len(rows) == 0 {
 		return nil
 	}
+	if err := p.openHours(ctx, todo); err != nil {
+		return failAll(todo, err)
+	}
 	var messages []queue.Message
 	var owners []*one
 	known := make([]bool, len(todo))

@@ -6,7 +6,6 @@ import (
 
 	"rapport/shared/fault"
 	"rapport/shared/flow"
-	"rapport/shared/ledger"
 	"rapport/shared/queue"
 	"rapport/shared/store"
 	"rapport/shared/topology"
@@ -77,27 +76,6 @@ func (p *Pipeline) tellAll(ctx context.Context, plan *Plan, c flow.Conversation,
 	for _, err := range p.Queue.Send(ctx, messages...) {
 		if err != nil {
 			return err
-		}
-	}
-	return nil
-}
-
-// Lines walks the ledger of an account between two times, partition by partition.
-func (p *Pipeline) Lines(ctx context.Context, account string, from, to time.Time, visit func(ledger.Place, ledger.Line) error) error {
-	for hour := from.UTC().Truncate(time.Hour); hour.Before(to); hour = hour.Add(time.Hour) {
-		for shard := range ledger.Shards {
-			part := ledger.Part(account, hour, shard)
-			for row, err := range p.lines.List(ctx, store.Range{Part: part}) {
-				if err != nil {
-					return err
-				}
-				if row.Value.At.Before(from) || !row.Value.At.Before(to) {
-					continue
-				}
-				if err := visit(ledger.Place{Part: part, Sort: row.Sort}, row.Value); err != nil {
-					return err
-				}
-			}
 		}
 	}
 	return nil

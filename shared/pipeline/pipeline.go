@@ -98,6 +98,8 @@ type Pipeline struct {
 	jobs          store.Table[JobRow]
 	due           store.Table[DueRow]
 	seen          store.Table[SeenRow]
+	hourly        store.Table[HourRow]
+	hours         hours
 	infos         map[string]network.Info // of the networks, by name: they never change
 	recent        *recent[MentionRow]     // nil where other processes write too
 }
@@ -131,6 +133,7 @@ func New(o Options) *Pipeline {
 	p.jobs = store.Table[JobRow]{Store: o.Store, Name: "job"}
 	p.due = store.Table[DueRow]{Store: o.Store, Name: "due"}
 	p.seen = store.Table[SeenRow]{Store: o.Store, Name: "seen"}
+	p.hourly = store.Table[HourRow]{Store: o.Store, Name: "hour"}
 	if o.Ports.Exact {
 		p.recent = &recent[MentionRow]{rows: map[string]store.Row[MentionRow]{}}
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 
@@ -182,7 +183,7 @@ func (w *world) say(ctx context.Context, l line) error {
 		if l.Vis == "direct" {
 			native = c.meta.Write(l.On, l.By, l.Text)
 		} else {
-			p := meta.Post{Platform: l.On, By: l.By, Text: l.Text, At: w.when(l)}
+			p := meta.Post{Platform: l.On, By: l.By, Text: l.Text, Mention: l.By != "" && re == "", At: w.when(l)}
 			if p.On = re; l.By != "" && re != "" && strings.HasPrefix(l.ID, "re-") { // it answers a comment
 				p.On, p.Parent = w.circle.native[l.Of], re
 			}
@@ -320,7 +321,6 @@ func (w *world) forget(ctx context.Context, l line) error {
 	w.circle.forgot = append(w.circle.forgot, l.Of)
 	return until(ctx, "the status page says that the person is forgotten", func(ctx context.Context) (bool, error) {
 		text, err := w.page(ctx, page)
-		println(page, text)
 		return strings.Contains(text, "was carried out"), err
 	})
 }
@@ -367,6 +367,17 @@ func (c *circle) answers() []string {
 	return out
 }
 
+// unanswered lists the labels whose approved answer is not out.
+func (c *circle) unanswered() []string {
+	var out []string
+	for _, label := range sorted(c.asked) {
+		if !slices.ContainsFunc(c.answers(), func(a string) bool { return strings.Contains(a, c.asked[label]) }) {
+			out = append(out, label)
+		}
+	}
+	return out
+}
+
 // check gives what is wrong in the second brand's day.
 func (c *circle) check(held map[string]bool) (problems []string) {
 	wrong := func(format string, args ...any) { problems = append(problems, fmt.Sprintf(format, args...)) }
@@ -409,4 +420,3 @@ func (c *circle) check(held map[string]bool) (problems []string) {
 	}
 	return problems
 }
-

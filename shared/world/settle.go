@@ -123,6 +123,9 @@ func (w *world) state(ctx context.Context) string {
 	if len(missing) > 0 {
 		fmt.Fprintf(&b, ", such as %s", missing[0])
 	}
+	for _, label := range w.circle.unanswered() {
+		fmt.Fprintf(&b, "; the answer to “%s” is not out", label)
+	}
 	if err != nil {
 		fmt.Fprintf(&b, "; %v", err)
 	}

@@ -26,7 +26,7 @@ func (w *world) bold(s string) string {
 func (w *world) print(format string, args ...any) { fmt.Fprintf(w.o.Out, format, args...) }
 
 func (w *world) opening() {
-	w.print("%s\n", w.bold("A day of Nordlicht Rad, invented. All services are fakes on this machine; all calls are real."))
+	w.print("%s\n", w.bold("A day of Nordlicht Rad and Nordlicht Reisen, invented. All services are fakes on this machine; all calls are real."))
 	w.print("Hooks come to http://%s.\n\n", w.listen)
 }
 
@@ -74,7 +74,7 @@ func (w *world) tell(s Summary) {
 	w.print("\n%s\n", w.bold("Checked"))
 	w.print("  %d authors; %d forged calls refused; played and settled in %s\n", s.Authors, s.Forged, seconds(s.Took))
 	if len(s.Problems) == 0 {
-		w.print("  exactly one record per mention in each CRM; the human's edit stands; the answer stands once\n")
+		w.print("  exactly one record per mention in each CRM; the human's edit stands; each approved answer stands\n  once on its network, and no note was sent; who asked to be forgotten is\n")
 	}
 	for _, p := range s.Problems {
 		w.print("  wrong: %s\n", p)
@@ -115,8 +115,12 @@ func (w *world) tellCost(s Summary) {
 func (w *world) hints() {
 	w.print("\n%s\n", w.bold("Everything stays up until you press Ctrl-C"))
 	w.print("  data file %s\n", w.o.Data)
-	w.print("  hooks     http://%s/hooks/echolot, /hooks/sterne, /hooks/portal\n", w.listen)
-	w.print("  services  mastodon %s\n            hubspot  %s\n            feedback %s\n", w.fronts["mastodon"].url, w.fronts["hubspot"].url, w.fronts["feedback"].url)
+	w.print("  hooks     http://%s/hooks/ and echolot, sterne, portal, meta, x\n", w.listen)
+	label := "services"
+	for _, name := range sorted(w.fronts) {
+		w.print("  %-9s %-10s %s\n", label, name, w.fronts[name].url)
+		label = ""
+	}
 	if id, err := w.mention("hero"); err == nil {
 		w.print("  try       rapport ledger --data %s \\\n              %s\n", w.o.Data, id)
 	}
