@@ -26,7 +26,7 @@ func (w *world) bold(s string) string {
 func (w *world) print(format string, args ...any) { fmt.Fprintf(w.o.Out, format, args...) }
 
 func (w *world) opening() {
-	w.print("%s\n", w.bold("A day of Nordlicht Rad and Nordlicht Reisen, invented. All services are fakes on this machine; all calls are real."))
+	w.print("%s\n", w.bold("A day of two invented brands. All services are fakes on this machine; all calls are real."))
 	w.print("Hooks come to http://%s.\n\n", w.listen)
 }
 
