@@ -1,13 +1,14 @@
 package network
 
 import (
-	"regexp"
 	"strings"
 	"unicode"
 
 	"github.com/rivo/uniseg"
 	"golang.org/x/net/publicsuffix"
 	"golang.org/x/text/unicode/norm"
+
+	"rapport/shared/pattern"
 )
 
 // addressLength is what an address counts in weighted characters, however long it is.
@@ -32,13 +33,13 @@ func Weighted(text string) int {
 // HasAddress tells whether a text holds an address that X would turn into a link, with or without a scheme.
 func HasAddress(text string) bool { return nextAddress(norm.NFC.String(text)) != nil }
 
-var addressLike = regexp.MustCompile(`(?i)\bhttps?://[^\s"<>]+|(?:[\pL\pN](?:[\pL\pN-]*[\pL\pN])?\.)+[a-z]{2,24}(?:/[^\s"<>]*)?`)
+var addressLike = pattern.New(`(?i)\bhttps?://[^\s"<>]+|(?:[\pL\pN](?:[\pL\pN-]*[\pL\pN])?\.)+[a-z]{2,24}(?:/[^\s"<>]*)?`)
 
 // nextAddress finds the first address; nil if there is none.
 func nextAddress(text string) []int {
 	from := 0
 	for {
-		at := addressLike.FindStringIndex(text[from:])
+		at := addressLike().FindStringIndex(text[from:])
 		if at == nil {
 			return nil
 		}

@@ -17,6 +17,8 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+
+	lazily "rapport/shared/pattern"
 )
 
 //go:generate go run ./table
@@ -163,8 +165,7 @@ type pattern struct {
 // UnmarshalText reads a pattern.
 func (p *pattern) UnmarshalText(text []byte) error {
 	source := "^(?:" + string(text) + ")"
-	p.head = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(source) })
-	p.all = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(source + "$") })
+	p.head, p.all = lazily.New(source), lazily.New(source+"$")
 	return nil
 }
 

@@ -6,7 +6,6 @@ import (
 	"math"
 	"net/http"
 	"net/url"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -15,6 +14,7 @@ import (
 
 	"rapport/shared/crm"
 	"rapport/shared/fault"
+	"rapport/shared/pattern"
 	"rapport/shared/rest"
 )
 
@@ -96,9 +96,9 @@ func (p problem) astray() bool {
 }
 
 var (
-	noColumn = regexp.MustCompile(`No such column '([^']{1,80})'`)
-	noWrite  = regexp.MustCompile(`Unable to create/update fields: ([\w, ]{1,400})`)
-	holder   = regexp.MustCompile(`on record with id: ([0-9A-Za-z]{15,18})`)
+	noColumn = pattern.New(`No such column '([^']{1,80})'`)
+	noWrite  = pattern.New(`Unable to create/update fields: ([\w, ]{1,400})`)
+	holder   = pattern.New(`on record with id: ([0-9A-Za-z]{15,18})`)
 )
 
 // missing names the fields that the org does not have, does not show us, or does not let us write.
@@ -106,12 +106,12 @@ func (p problem) missing() []string {
 	var names []string
 	switch p.code() {
 	case "INVALID_FIELD":
-		if m := noColumn.FindStringSubmatch(p.Message); m != nil {
+		if m := noColumn().FindStringSubmatch(p.Message); m != nil {
 			names = []string{ours(m[1])}
 		}
 	case "INVALID_FIELD_FOR_INSERT_UPDATE":
 		list := p.Fields
-		if m := noWrite.FindStringSubmatch(p.Message); m != nil && len(list) == 0 {
+		if m := noWrite().FindStringSubmatch(p.Message); m != nil && len(list) == 0 {
 			list = strings.Split(m[1], ",")
 		}
 		for _, name := range list {

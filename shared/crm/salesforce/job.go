@@ -327,7 +327,7 @@ func (j *job) send(ctx context.Context, path string, list []*write, header http.
 		case p.gone() && (path == "" || p.code() == "CANNOT_UPDATE_CONVERTED_LEAD"):
 			w.missing = true
 		default:
-			if m := holder.FindStringSubmatch(p.Message); m != nil && p.code() == "DUPLICATE_VALUE" {
+			if m := holder().FindStringSubmatch(p.Message); m != nil && p.code() == "DUPLICATE_VALUE" {
 				w.out.ID = m[1]
 			}
 			w.settle(j.c.one(p))

@@ -3,7 +3,6 @@ package bluesky
 import (
 	"context"
 	"encoding/json"
-	"regexp"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -13,6 +12,7 @@ import (
 	"rapport/shared/fault"
 	"rapport/shared/flow"
 	"rapport/shared/network"
+	"rapport/shared/pattern"
 )
 
 // facet marks a stretch of a text, counted in bytes of UTF-8.
@@ -115,12 +115,12 @@ func clean(s string) string {
 }
 
 // marks are what a reply's text holds that has to be marked: addresses, handles with at least one dot, tags.
-var marks = regexp.MustCompile(`https?://[^\s<>"]+|(?:^|[\s(])@(?:[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?\.)+[a-zA-Z][a-zA-Z0-9-]*|(?:^|[\s(])#[\pL\pN_]*[\pL_][\pL\pN_]*`)
+var marks = pattern.New(`https?://[^\s<>"]+|(?:^|[\s(])@(?:[a-zA-Z0-9](?:[a-zA-Z0-9-]*[a-zA-Z0-9])?\.)+[a-zA-Z][a-zA-Z0-9-]*|(?:^|[\s(])#[\pL\pN_]*[\pL_][\pL\pN_]*`)
 
 // facets marks addresses, tags and handles of a text that is sent. A handle that nobody has stays text.
 func facets(ctx context.Context, a network.Account, text string) ([]facet, error) {
 	var out []facet
-	for _, at := range marks.FindAllStringIndex(text, -1) {
+	for _, at := range marks().FindAllStringIndex(text, -1) {
 		start, end := at[0], at[1]
 		if text[start] != '@' && text[start] != '#' && !strings.HasPrefix(text[start:], "http") {
 			start++ // the blank or bracket before it

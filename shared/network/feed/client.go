@@ -6,7 +6,6 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -17,6 +16,7 @@ import (
 
 	"rapport/shared/fault"
 	"rapport/shared/network"
+	"rapport/shared/pattern"
 	"rapport/shared/rest"
 )
 
@@ -110,12 +110,12 @@ func maxAge(h http.Header) time.Duration {
 	return 0
 }
 
-var encoding = regexp.MustCompile(`^\s*<\?xml[^>]*\bencoding\s*=`)
+var encoding = pattern.New(`^\s*<\?xml[^>]*\bencoding\s*=`)
 
 // utf gives the body in UTF-8 where only the header says what it is in; else the document says it itself.
 func utf(resp rest.Response) []byte {
 	body := bytes.TrimPrefix(resp.Body, []byte("\ufeff"))
-	if utf8.Valid(body) || encoding.Match(body[:min(len(body), 200)]) || !strings.Contains(strings.ToLower(resp.Header.Get("Content-Type")), "charset") {
+	if utf8.Valid(body) || encoding().Match(body[:min(len(body), 200)]) || !strings.Contains(strings.ToLower(resp.Header.Get("Content-Type")), "charset") {
 		return body
 	}
 	r, err := charset.NewReader(bytes.NewReader(body), resp.Header.Get("Content-Type"))

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -15,6 +14,7 @@ import (
 	"rapport/shared/fault"
 	"rapport/shared/flow"
 	"rapport/shared/network"
+	"rapport/shared/pattern"
 	"rapport/shared/rest"
 )
 
@@ -154,7 +154,7 @@ func (x account) is(actor string) bool {
 }
 
 // profiles are written as …/@name and actors as …/users/name.
-var userPath = regexp.MustCompile(`/(?:@|users/)([^/@]+)$`)
+var userPath = pattern.New(`/(?:@|users/)([^/@]+)$`)
 
 // sameAccount tells whether a profile address and an actor address mean one account of one server.
 func sameAccount(profile, actor string) bool {
@@ -166,7 +166,7 @@ func sameAccount(profile, actor string) bool {
 	if err1 != nil || err2 != nil || p.Host != q.Host {
 		return false
 	}
-	a, b := userPath.FindStringSubmatch(p.Path), userPath.FindStringSubmatch(q.Path)
+	a, b := userPath().FindStringSubmatch(p.Path), userPath().FindStringSubmatch(q.Path)
 	return a != nil && b != nil && strings.EqualFold(a[1], b[1])
 }
 
@@ -316,7 +316,7 @@ func in(stream string, err error) error {
 	return &fault.Error{Kind: f.Kind, Msg: "stream " + stream, After: f.After, Fields: f.Fields, Err: err}
 }
 
-var link = regexp.MustCompile(`<([^<>]*)>\s*((?:;\s*[^;,<]+)*)`)
+var link = pattern.New(`<([^<>]*)>\s*((?:;\s*[^;,<]+)*)`)
 
 // links gives path and query of the pages with newer (rel=prev) and older (rel=next) things. A link to another host is
 // Invalid: the credential would go there.
@@ -326,7 +326,7 @@ func links(a network.Account, h http.Header) (newer, older string, err error) {
 		return "", "", fault.New(fault.Invalid, "account %s has no usable origin", a.Name)
 	}
 	for _, value := range h.Values("Link") {
-		for _, m := range link.FindAllStringSubmatch(value, -1) {
+		for _, m := range link().FindAllStringSubmatch(value, -1) {
 			rel := strings.ReplaceAll(strings.ReplaceAll(m[2], `"`, ""), " ", "")
 			if !strings.Contains(rel, "rel=prev") && !strings.Contains(rel, "rel=next") {
 				continue

@@ -1,22 +1,23 @@
 package mastodon
 
 import (
-	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/rivo/uniseg"
 	"golang.org/x/net/html"
 	"golang.org/x/net/html/atom"
+
+	"rapport/shared/pattern"
 )
 
 // addressLength is what an address counts in a status, however long it is.
 const addressLength = 23
 
 var (
-	address = regexp.MustCompile(`https?://[^\s<>]+`)
-	remote  = regexp.MustCompile(`@([\pL\pN_.-]*[\pL\pN_])@[\pL\pN.-]*[\pL\pN](?::\d+)?`)
-	leading = regexp.MustCompile(`^(?:\s*@[\pL\pN_.-]*[\pL\pN_])+\s*`)
+	address = pattern.New(`https?://[^\s<>]+`)
+	remote  = pattern.New(`@([\pL\pN_.-]*[\pL\pN_])@[\pL\pN.-]*[\pL\pN](?::\d+)?`)
+	leading = pattern.New(`^(?:\s*@[\pL\pN_.-]*[\pL\pN_])+\s*`)
 )
 
 // writer makes plain text of HTML: line breaks kept, leading mentions and fallbacks of quotes dropped.
@@ -144,8 +145,8 @@ func clean(s string) string {
 
 // length counts a status as the servers do: graphemes, an address as 23, a mention without its domain.
 func length(text string) int {
-	text = address.ReplaceAllString(text, strings.Repeat("x", addressLength))
-	return uniseg.GraphemeClusterCount(remote.ReplaceAllString(text, "@$1"))
+	text = address().ReplaceAllString(text, strings.Repeat("x", addressLength))
+	return uniseg.GraphemeClusterCount(remote().ReplaceAllString(text, "@$1"))
 }
 
 // addressed puts the handle in front, without which nobody is notified.
@@ -159,6 +160,6 @@ func addressed(text string, to account) string {
 
 // wording is what two forms of one answer have in common: sent as text, read back as HTML.
 func wording(text string) string {
-	text = remote.ReplaceAllString(strings.Join(strings.Fields(text), " "), "@$1")
-	return strings.ToLower(leading.ReplaceAllString(text, ""))
+	text = remote().ReplaceAllString(strings.Join(strings.Fields(text), " "), "@$1")
+	return strings.ToLower(leading().ReplaceAllString(text, ""))
 }

@@ -5,20 +5,20 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/url"
-	"regexp"
 	"strings"
 	"time"
 
 	"rapport/shared/fault"
 	"rapport/shared/flow"
 	"rapport/shared/network"
+	"rapport/shared/pattern"
 	"rapport/shared/rest"
 )
 
 // Idempotent is false: X knows no keys, so FindReply is asked first.
 func (Network) Idempotent() bool { return false }
 
-var cashtag = regexp.MustCompile(`(?:^|\s)\$[A-Za-z]{1,6}\b`)
+var cashtag = pattern.New(`(?:^|\s)\$[A-Za-z]{1,6}\b`)
 
 // Reply answers a post in public, or its author by direct message. Before anything is written it looks whether the post is
 // still there and whether X permits the account to answer.
@@ -30,7 +30,7 @@ func (Network) Reply(ctx context.Context, a network.Account, r flow.Reply, _ str
 	if r.Private || strings.HasPrefix(native, message) {
 		return send(ctx, a, r)
 	}
-	if len(cashtag.FindAllString(r.Text, 2)) > 1 && selfServe(a) {
+	if len(cashtag().FindAllString(r.Text, 2)) > 1 && selfServe(a) {
 		return network.Posted{}, fault.New(fault.Invalid, "the reply has more than one cashtag ($…); X takes one")
 	}
 	parent, err := lookup(ctx, a, native)
@@ -223,12 +223,12 @@ func findMessage(ctx context.Context, a network.Account, r flow.Reply) (network.
 }
 
 var (
-	leading = regexp.MustCompile(`^(?:\s*@\w+)+\s*`)
-	blanks  = regexp.MustCompile(`\s+`)
+	leading = pattern.New(`^(?:\s*@\w+)+\s*`)
+	blanks  = pattern.New(`\s+`)
 )
 
 // wording is what two forms of one text share: X puts handles in front of replies and may change blanks.
 func wording(text string) string {
 	text, _ = expand(text, entities{})
-	return strings.TrimSpace(blanks.ReplaceAllString(leading.ReplaceAllString(text, ""), " "))
+	return strings.TrimSpace(blanks().ReplaceAllString(leading().ReplaceAllString(text, ""), " "))
 }
