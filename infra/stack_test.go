@@ -226,6 +226,19 @@ func TestFunctions(t *testing.T) {
 	}
 }
 
+// TestFunctionsByHand wants the handbook to name every function as the template does.
+func TestFunctionsByHand(t *testing.T) {
+	handbook, err := os.ReadFile("../docs/aws.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for id := range synth(t, nil).all("AWS::Lambda::Function") {
+		if !strings.Contains(string(handbook), " "+id+" ") {
+			t.Errorf("docs/aws.md does not say how to invoke %s", id)
+		}
+	}
+}
+
 // TestTriggers looks that each lane wakes its function, answers per message, and never takes all the concurrency.
 func TestTriggers(t *testing.T) {
 	p := synth(t, nil)
