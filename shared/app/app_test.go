@@ -34,7 +34,10 @@ import (
 const token = "pat-eu1-c4n4ry-4711"
 
 // site is a network whose webhooks are JSON of events.
-type site struct{ posted []string }
+type site struct {
+	posted []string
+	calls  int // of Reply, whatever became of them
+}
 
 func (*site) Info() network.Info {
 	return network.Info{Name: "site", Title: "Site", Hook: []network.Field{}, HookSecrets: []network.Field{{Name: "secret"}}, MaxText: 500,
@@ -54,6 +57,7 @@ func (*site) Parse(raw network.Raw) ([]flow.Event, error) {
 }
 
 func (s *site) Reply(_ context.Context, _ network.Account, r flow.Reply, _ string) (network.Posted, error) {
+	s.calls++
 	if strings.Contains(r.Text, "refuse me") {
 		return network.Posted{}, fault.New(fault.Invalid, "the author does not take answers")
 	}

@@ -40,6 +40,8 @@ type Brand struct {
 	SLA        map[string]string `yaml:"sla,omitempty" json:"sla,omitempty"`                 // priority → working time until the first answer: "1h30m"
 	Protected  []string          `yaml:"protected,omitempty" json:"protected,omitempty"`     // author ids whose trouble raises an alert
 	Numbers    map[string]string `yaml:"numbers,omitempty" json:"numbers,omitempty"`         // order_number, customer_number → regular expression
+	Notice     map[string]string `yaml:"notice,omitempty" json:"notice,omitempty"`           // language → what is added where a rule answers; none = "Automatische Antwort." or "This is an automated answer."
+	Crowd      int               `yaml:"crowd,omitempty" json:"crowd,omitempty"`             // so many people who complain under one post raise an alert; 0 = 10
 	Templates  []Template        `yaml:"templates,omitempty" json:"templates,omitempty"`     // texts to start an answer from
 	ReopenDays int               `yaml:"reopen_days,omitempty" json:"reopen_days,omitempty"` // 0 = 14
 	Budget     float64           `yaml:"budget" json:"budget"`                               // USD a day for paid calls to networks; not set = DefaultBudget, 0 = none at all
@@ -143,6 +145,7 @@ type Action struct {
 	Name   string   `yaml:"name" json:"name"`                         // stands in receipts
 	When   string   `yaml:"when" json:"when"`                         // expression
 	Do     string   `yaml:"do" json:"do"`                             // the action proposed
+	Answer bool     `yaml:"answer,omitempty" json:"answer,omitempty"` // the brand's template for it is sent at once, with the notice, where the account's replies are on
 	Brands []string `yaml:"brands,omitempty" json:"brands,omitempty"` // empty = all
 }
 

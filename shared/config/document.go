@@ -46,6 +46,8 @@ func brand(d *decoder, n *yaml.Node, path string, v *Brand) {
 				"action": text(&v.Action, notEmpty), "lang": text(&v.Lang, matches(`^[a-z]{2,3}$`, "a language such as de or en")), "text": text(&v.Text, notEmpty),
 			}, "action", "lang", "text")
 		}),
+		"notice":      textMap(&v.Notice, matches(`^[a-z]{2,3}$`, "a language such as de or en"), notEmpty),
+		"crowd":       whole(&v.Crowd, 0, 100_000),
 		"reopen_days": whole(&v.ReopenDays, 0, 3650),
 		"budget":      amount(&v.Budget),
 	}, "name")
@@ -202,7 +204,7 @@ func route(d *decoder, n *yaml.Node, path string, v *Route) {
 
 func action(d *decoder, n *yaml.Node, path string, v *Action) {
 	d.object(n, path, keys{
-		"name": text(&v.Name, isName), "when": text(&v.When, notEmpty), "do": text(&v.Do, notEmpty), "brands": texts(&v.Brands),
+		"name": text(&v.Name, isName), "when": text(&v.When, notEmpty), "do": text(&v.Do, notEmpty), "answer": flag(&v.Answer), "brands": texts(&v.Brands),
 	}, "name", "when", "do")
 }
 

@@ -206,7 +206,8 @@ func (w *draft) next() *flow.Conversation {
 		return w.open(text, c)
 	}
 	if c == nil {
-		if !act && !private(*w.m) || spam {
+		if !act && !private(*w.m) && w.Answer == "" || spam {
+			w.Answer, w.AnswerBy, w.Notice = "", "", ""
 			return nil
 		}
 		return w.open(text, nil)

@@ -89,6 +89,10 @@ type Decision struct {
 	Urgent     bool        `json:"urgent,omitempty" expr:"urgent"` // which deliver lane
 	Alert      string      `json:"alert,omitempty" expr:"alert"`   // protected customer, growing complaint
 
+	Answer   string `json:"answer,omitempty" expr:"answer"`       // what a rule answers, without the notice
+	AnswerBy string `json:"answer_by,omitempty" expr:"answer_by"` // that rule
+	Notice   string `json:"notice,omitempty" expr:"notice"`       // what is added to it
+
 	Conversation *flow.Conversation `json:"conversation,omitempty" expr:"conversation"` // its next state, nil = none touched
 	Receipts     []Receipt          `json:"receipts,omitempty" expr:"receipts"`
 }

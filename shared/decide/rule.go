@@ -18,6 +18,7 @@ type rule struct {
 	when    *expression.Program // nil = always
 	value   string              // department, or action
 	urgency string              // priority of a route
+	answers bool                // an action that is carried out at once
 }
 
 // compile reads the three lists of rules. It gives all mistakes at once.
@@ -50,11 +51,30 @@ func (d *Decider) compile(doc *config.Document) error {
 		var mistake error
 		if !action.Known(a.Do) {
 			mistake = unknown("do", a.Do, action.Names())
+		} else if a.Answer {
+			mistake = checkAnswer(doc, a)
 		}
-		add(&d.actions, "actions", i, rule{name: a.Name, brands: a.Brands, value: a.Do}, a.When, mistake)
+		add(&d.actions, "actions", i, rule{name: a.Name, brands: a.Brands, value: a.Do, answers: a.Answer}, a.When, mistake)
 	}
 	return errors.Join(errs...)
 }
+
+// checkAnswer wants words to answer with.
+func checkAnswer(doc *config.Document, a config.Action) error {
+	if !slices.Contains(answering[:], a.Do) {
+		return fmt.Errorf("answer: nothing can be sent to %s; use one of %v", a.Do, answering)
+	}
+	for _, b := range doc.Brands {
+		serves := len(a.Brands) == 0 || slices.Contains(a.Brands, b.Name)
+		if serves && !slices.ContainsFunc(b.Templates, func(t config.Template) bool { return t.Action == a.Do }) {
+			return fmt.Errorf("answer: brand %q has no template for %s", b.Name, a.Do)
+		}
+	}
+	return nil
+}
+
+// answering are the actions that consist of an answer.
+var answering = [...]string{action.ReplyPublic, action.MoveToPrivate, action.Thank, action.Advocate, action.Identify}
 
 func checkRoute(r config.Route) error {
 	if !slices.Contains(departments[:], r.Department) {

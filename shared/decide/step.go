@@ -232,6 +232,47 @@ func (w *draft) act() {
 	w.Action, w.Why, w.RunnerUp, w.Forbidden = c.Action, c.Why, c.RunnerUp, c.Forbidden
 	w.env.Action = c.Action
 	w.say("action", "%s: %s", c.Action, c.Why)
+	if name != "" && c.Action == want {
+		w.reply(name)
+	}
+}
+
+// reply lets a rule answer: with the brand's own words, in the language of who asked where there are such. It answers what
+// is new and said now, once, and never where somebody of the brand has spoken already.
+func (w *draft) reply(name string) {
+	i := slices.IndexFunc(w.actions, func(r rule) bool { return r.name == name })
+	if i < 0 || !w.actions[i].answers || w.source() != "live" || w.in.Event.Verb != flow.New || w.in.Before != nil || w.feed() {
+		return
+	}
+	c := w.in.Conversation
+	if c != nil && (c.ReplyState != "" || slices.ContainsFunc(c.Turns, func(t flow.Turn) bool { return t.Direction == flow.Out })) {
+		w.say("action", "rule “%s” does not answer: the brand has spoken here already", name)
+		return
+	}
+	text := ""
+	for _, t := range w.brand.Templates {
+		if t.Action == w.Action && (text == "" || t.Lang == w.Lang) {
+			text = t.Text
+			if w.Notice = w.brand.Notice[t.Lang]; w.Notice == "" {
+				w.Notice = notice(t.Lang)
+			}
+			if t.Lang == w.Lang {
+				break
+			}
+		}
+	}
+	if text != "" {
+		w.Answer, w.AnswerBy = text, name
+		w.say("action", "rule “%s” answers by itself", name)
+	}
+}
+
+// notice says that nobody wrote an answer by hand.
+func notice(lang string) string {
+	if lang == "de" {
+		return "Automatische Antwort."
+	}
+	return "This is an automated answer."
 }
 
 // alarm tells what people must hear of at once. The past alarms nobody.

@@ -41,6 +41,13 @@ func (p *Pipeline) commit(ctx context.Context, plan *Plan, w *world, todo []*one
 	}
 	lines, failed = p.quell(ctx, lines, failed)
 	failed = append(failed, p.putLines(ctx, w, lines)...)
+	for _, a := range w.answers {
+		if slices.Contains(lines, a.of) {
+			if err := p.askByRule(ctx, a.of, a.made); err != nil {
+				failed = append(failed, failure{a.of, err})
+			}
+		}
+	}
 	for _, a := range w.alerts {
 		if slices.Contains(lines, a.of) {
 			p.Ports.Log.Warn("alert", "mention", a.of.event.Mention.ID, "account", a.of.account.Name, "say", a.say)

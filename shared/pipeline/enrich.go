@@ -271,6 +271,7 @@ type world struct {
 	past          map[string]*held[ConversationRow] // exchanges that one followed before, by whole id
 	batch         map[string]*one                   // first event of each mention
 	alerts        []alert
+	answers       []answer
 	people        map[string]*held[PersonRow]
 	keys          map[string]KeyRow // by hashed key
 	reminders     []flow.Conversation

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"rapport/shared/config"
+	"rapport/shared/decide"
 	"rapport/shared/expression"
 	"rapport/shared/fault"
 	"rapport/shared/flow"
@@ -61,11 +62,38 @@ func (p *Pipeline) ask(ctx context.Context, conf config.Account, c flow.Conversa
 	_, err = p.replies.Update(ctx, r.ID, "-", func(row *store.Row[ReplyRow]) (bool, error) {
 		v := &row.Value
 		again := (v.Reply.State == flow.Failed || v.Reply.State == flow.Parked) && change.At.After(v.At)
+		if v.Reply.State == flow.Parked && !change.At.After(v.Ended) {
+			again = false // of what may stand there only who knows that it was left open may say again
+		}
 		if row.Version > 0 && !again {
 			return false, nil
 		}
 		*v = ReplyRow{Reply: r, At: change.At}
 		return true, nil
+	})
+	if err != nil {
+		return err
+	}
+	return p.wakeReply(ctx, r, 0)
+}
+
+// askByRule lets a rule answer, once in a conversation. A reader is told that nobody wrote it by hand.
+func (p *Pipeline) askByRule(ctx context.Context, o *one, d decide.Decision) error {
+	m := o.event.Mention
+	r := flow.Reply{ID: p.hashed("reply", d.Conversation.ID, "rule"), Account: o.account.Name, Conversation: d.Conversation.ID, Mention: m.ID, Author: m.Author,
+		Text: d.Answer + "\n\n" + d.Notice, Private: m.Private, State: flow.Approved, Rule: d.AnswerBy, Asked: p.now(), Until: m.ReplyUntil}
+	row := store.Row[ReplyRow]{Part: r.ID, Sort: "-", Value: ReplyRow{Reply: r, At: m.Created}}
+	if res := p.replies.Put(ctx, &row)[0]; res.Err != nil {
+		if !conflicted(res) {
+			return res.Err
+		}
+	}
+	_, err := p.updateConversation(ctx, d.Conversation.ID, func(row *store.Row[ConversationRow]) bool {
+		if slices.Contains(row.Value.Replies, r.ID) {
+			return false
+		}
+		row.Value.Replies = last(append(row.Value.Replies, r.ID), maxReplies)
+		return true
 	})
 	if err != nil {
 		return err
@@ -225,6 +253,8 @@ func (p *Pipeline) refusal(ctx context.Context, conf config.Account, can bool, r
 		return "this network takes no answers", nil
 	case conf.Replies == "" || conf.Replies == "off":
 		return "answers are switched off for account " + conf.Name, nil
+	case r.Rule != "" && conf.Replies != "on":
+		return "rules may not answer for account " + conf.Name + ": its replies are not on", nil
 	case conv.Value.Erased || mention.Value.Erased:
 		return "the author's traces were erased", nil
 	case mention.Version == 0:
@@ -237,8 +267,27 @@ func (p *Pipeline) refusal(ctx context.Context, conf config.Account, can bool, r
 		return "answered meanwhile", nil
 	case info.MaxText > 0 && network.Length(r.Text, info.Unit) > info.MaxText:
 		return fmt.Sprintf("too long: %d of %d %s", network.Length(r.Text, info.Unit), info.MaxText, info.Unit), nil
+	case r.Rule != "" && !unsure:
+		return p.outdone(ctx, r, conv.Value.Replies)
 	}
 	return "", nil
+}
+
+// outdone tells that a person answers where a rule was about to.
+func (p *Pipeline) outdone(ctx context.Context, r flow.Reply, ids []string) (string, error) {
+	var keys []store.Key
+	for _, id := range ids {
+		if id != r.ID {
+			keys = append(keys, p.replies.Key(id, "-"))
+		}
+	}
+	rows, err := p.replies.Get(ctx, keys...)
+	for _, row := range rows {
+		if other := row.Value.Reply; row.Version > 0 && other.Conversation == r.Conversation && other.State != flow.Failed {
+			return "somebody answers already", nil
+		}
+	}
+	return "", err
 }
 
 // look asks the network whether an answer of unknown outcome is there. done = its end is known; else it certainly is not

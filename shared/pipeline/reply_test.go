@@ -381,3 +381,59 @@ func TestANetworkWithoutAnswers(t *testing.T) {
 		t.Errorf("%+v", a)
 	}
 }
+
+// Wherever an attempt dies, a rule's answer is sent, and once.
+func TestARulesAnswerSurvives(t *testing.T) {
+	for n := range 40 {
+		r := newRig(t, options{edit: func(s string) string {
+			s = strings.Replace(s, "replies: approve", "replies: on", 1)
+			s = strings.Replace(s, "    region: DE\n", "    region: DE\n    templates: [{action: thank, lang: de, text: Danke!}]\n    notice: {de: Automatisch.}\n", 1)
+			return s + "actions:\n  - {name: thanks, when: 'intents[0] == \"praise\"', do: thank, answer: true}\n"
+		}})
+		writes, broken := 0, false
+		r.store.fail = func(string, itemType) error {
+			if writes++; writes == n {
+				broken = true
+				return fault.New(fault.Transient, "busy")
+			}
+			return nil
+		}
+		r.hook(said("m1", "anna", "Vielen Dank, ihr seid großartig!", start))
+		r.run()
+		r.live(5*time.Minute, 30*time.Second)
+		if len(r.net.posted) != 1 || r.net.posted[0] != "Danke!\n\nAutomatisch." || r.answer().Rule != "thanks" {
+			t.Fatalf("write %d fails (%v): posted %q", n, broken, r.net.posted)
+		}
+		if n > 0 && !broken {
+			return
+		}
+	}
+}
+
+// Of what may stand on the network nobody but a human who was told so lets it go out again.
+func TestAParkedAnswerIsNotApprovedByAnEcho(t *testing.T) {
+	r := asked(t, options{}, said("m1", "anna", complaint, start))
+	r.net.reply = func(flow.Reply, string) (network.Posted, error) {
+		return network.Posted{}, fault.New(fault.Ambiguous, "timed out")
+	}
+	r.approve("Das tut uns leid.")
+	r.pass(time.Second)
+	c := r.crm.one("case")
+	again := flow.Change{Object: "case", Record: c.ID, Key: c.Key, Verb: "update", At: r.now, Fields: map[string]any{"@reply": "Das tut uns leid.", "@reply_state": "approved"}}
+	r.pass(time.Second)
+	r.run()
+	if r.answer().State != flow.Parked {
+		t.Fatal(r.answer())
+	}
+	r.change(again) // the poll tells the same approval, with the time of a neighbouring field
+	r.run()
+	if len(r.net.keys) != 1 {
+		t.Errorf("sent %d times", len(r.net.keys))
+	}
+	r.pass(time.Minute)
+	r.approve("Das tut uns leid.")
+	r.run()
+	if len(r.net.keys) != 2 {
+		t.Errorf("sent %d times after a human looked", len(r.net.keys))
+	}
+}

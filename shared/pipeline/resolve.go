@@ -31,6 +31,7 @@ func (w *world) decide(o *one) {
 		if at == o.place { // our own earlier attempt got that far
 			o.resumed, o.known = true, false
 			w.owe(o, row.Value.Decision)
+			w.speak(o, row.Value.Decision)
 			w.remindAgain(w.exchange(o))
 			return
 		}
@@ -202,7 +203,21 @@ func (w *world) apply(o *one, row *held[MentionRow], d decide.Decision) {
 	w.remember(o, row, d)
 	w.applyAuthor(o, d)
 	w.applyConversation(d)
+	w.speak(o, d)
 	w.owe(o, d)
+}
+
+// answer is what a rule wants to say.
+type answer struct {
+	of   *one
+	made decide.Decision
+}
+
+// speak notes that a rule answers, where the account lets rules do that.
+func (w *world) speak(o *one, d decide.Decision) {
+	if d.Answer != "" && d.Conversation != nil && o.account.Replies == "on" {
+		w.answers = append(w.answers, answer{o, d})
+	}
 }
 
 // remember writes a mention down with the event that made it so.
