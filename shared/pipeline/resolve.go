@@ -203,7 +203,7 @@ func (w *world) apply(o *one, row *held[MentionRow], d decide.Decision) {
 	w.remember(o, row, d)
 	w.applyAuthor(o, d)
 	w.applyConversation(d)
-	w.speak(o, d)
+	w.speak(o, row.Value.Decision)
 	w.owe(o, d)
 }
 
