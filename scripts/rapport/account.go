@@ -260,6 +260,38 @@ func backfillCommand(f *flags) *cobra.Command {
 	return c
 }
 
+func syncCommand(f *flags) *cobra.Command {
+	var yes bool
+	c := &cobra.Command{
+		Use:   "sync ACCOUNT",
+		Short: "Read the matching keys of a CRM account for the first time: shows how many records, then asks",
+		Args:  exactly("ACCOUNT"),
+		RunE: func(c *cobra.Command, args []string) error {
+			err := f.consult(c.Context(), func(h *localrun.Home) error {
+				n, err := h.SyncEstimate(c.Context(), args[0])
+				if err == nil {
+					fmt.Fprintf(c.ErrOrStderr(), "%s: %d records. Only the fields under match are read, and kept as hashes.\n", args[0], n)
+				}
+				return err
+			})
+			if err != nil {
+				return err
+			}
+			if !yes && !confirm(c) {
+				return nil
+			}
+			var id string
+			if err := f.call(c.Context(), "job/start", pipeline.JobRow{Kind: "sync", Account: args[0]}, &id); err != nil {
+				return err
+			}
+			return follow(c, f, id)
+		},
+		ValidArgsFunction: complete(f, crms),
+	}
+	c.Flags().BoolVar(&yes, "yes", false, "do not ask")
+	return c
+}
+
 // span reads days.
 func span(from, to string) (begin, end time.Time, err error) {
 	if begin, err = time.Parse(time.DateOnly, from); err != nil {

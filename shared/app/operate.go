@@ -66,6 +66,14 @@ func (a *App) Doctor(ctx context.Context, account string) ([]network.Finding, er
 			return out, ferr
 		}
 		out = append(out, found...)
+		switch done, serr := a.Synced(ctx, conf); {
+		case serr != nil:
+			return out, serr
+		case !done:
+			out = append(out, network.Finding{What: "matching keys", Say: "not read yet: nobody is recognised and no person is made", Mend: "run `rapport sync " + account + "`"})
+		case len(conf.Match) > 0:
+			out = append(out, network.Finding{What: "matching keys", OK: true, Say: "read, and kept up to date"})
+		}
 	}
 	return out, err
 }

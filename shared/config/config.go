@@ -2,7 +2,10 @@
 // store and the console hold the same document; a version of it never changes once published.
 package config
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Document is the whole configuration.
 type Document struct {
@@ -93,8 +96,28 @@ type Account struct {
 	Streams  []string          `yaml:"streams,omitempty" json:"streams,omitempty"`   // what to read: notifications, tag:x, search:x
 	Batch    int               `yaml:"batch,omitempty" json:"batch,omitempty"`       // CRM: records of one call, below the vendor's own limit
 	Reserve  int               `yaml:"reserve,omitempty" json:"reserve,omitempty"`   // CRM: percent of the quota left for other tools; 0 = the vendor's default
+	Match    []Match           `yaml:"match,omitempty" json:"match,omitempty"`       // CRM: the only fields by which people are recognised, read in bulk by rapport sync
 	Settings map[string]any    `yaml:"settings,omitempty" json:"settings,omitempty"` // as the connector's page lists them
 	Secrets  map[string]string `yaml:"secrets,omitempty" json:"secrets,omitempty"`   // name → reference: env:NAME or aws:NAME
+}
+
+// Match names the fields of one CRM object that are matching keys.
+type Match struct {
+	Object   string   `yaml:"object" json:"object"`                         // API name
+	Email    []string `yaml:"email,omitempty" json:"email,omitempty"`       // fields that hold e-mail addresses
+	Phone    []string `yaml:"phone,omitempty" json:"phone,omitempty"`       // fields that hold phone numbers
+	Customer []string `yaml:"customer,omitempty" json:"customer,omitempty"` // fields that hold customer numbers
+}
+
+// Fields lists the fields, each once.
+func (m Match) Fields() []string {
+	var out []string
+	for _, f := range slices.Concat(m.Email, m.Phone, m.Customer) {
+		if !slices.Contains(out, f) {
+			out = append(out, f)
+		}
+	}
+	return out
 }
 
 // Object maps one kind of thing to one object of a CRM account.

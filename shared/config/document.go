@@ -105,6 +105,10 @@ func crmKeys(v *Account, k keys) {
 	k["person"] = text(&v.Person, oneOf("crms.person"))
 	k["batch"] = whole(&v.Batch, 1, 10_000)
 	k["reserve"] = whole(&v.Reserve, 0, 100)
+	k["match"] = list(&v.Match, func(d *decoder, n *yaml.Node, path string, v *Match) {
+		d.object(n, path, keys{"object": text(&v.Object, notEmpty), "email": texts(&v.Email, notEmpty), "phone": texts(&v.Phone, notEmpty),
+			"customer": texts(&v.Customer, notEmpty)}, "object")
+	})
 }
 
 // Keys lists the keys of an account under networks or crms.

@@ -186,6 +186,7 @@ const (
 	FieldReplyPrivate = "@reply_private" // true: as a private message
 	FieldAccepted     = "@accepted"      // true: an agent accepts the author as a person
 	FieldObjected     = "@objected"      // purposes a person objects to, separated by semicolons
+	FieldConsented    = "@consented"     // purposes a person consented to, separated by semicolons
 )
 
 // ChangeParser reads changes from a poll or a webhook body. Pure, as network.Parser. It names the fields above; what our

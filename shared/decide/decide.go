@@ -32,6 +32,9 @@ const (
 	Merged     = "merged"
 )
 
+// UnknownKeys stands in Inputs.Unknown while the matching keys of a CRM are still being read for the first time.
+const UnknownKeys = "matching keys"
+
 // Inputs is everything a decision may look at.
 type Inputs struct {
 	Now    time.Time  `json:"now" expr:"now"`       // when it was gathered

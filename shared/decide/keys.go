@@ -63,3 +63,13 @@ func keys(m flow.Mention, finder *personal.Finder) []Key {
 }
 
 func private(m flow.Mention) bool { return m.Private || m.Kind == flow.Message }
+
+// Normal gives a key of a kind in the form in which texts are searched for it by a brand, "" where value is none.
+func (d *Decider) Normal(brand, kind, value string) string {
+	for _, e := range d.brand(brand).finder.Strong(value) {
+		if e.Kind == kind {
+			return e.Value
+		}
+	}
+	return ""
+}

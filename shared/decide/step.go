@@ -112,6 +112,10 @@ func (w *draft) identify() {
 	if w.in.Person != nil {
 		known = w.in.Person.ID
 	}
+	if known == "" && slices.Contains(w.in.Unknown, UnknownKeys) {
+		w.say("identity", "not yet known: the matching keys of the CRM are still being read")
+		return
+	}
 	c := identity.Resolve(known, candidates)
 	w.Person, w.Suggest = c.Person, c.Suggest
 	if known != "" {

@@ -98,8 +98,9 @@ type Person struct {
 	Authors   []string        `json:"authors,omitempty" expr:"authors"` // author ids
 	Links     []Link          `json:"links,omitempty" expr:"links"`     // edges to authors and CRM records, with evidence
 	Score     Score           `json:"score" expr:"score"`
-	Objected  []string        `json:"objected,omitempty" expr:"objected"` // purposes the person objected to
-	Owner     string          `json:"owner,omitempty" expr:"owner"`       // e-mail of the owner in the CRM
+	Objected  []string        `json:"objected,omitempty" expr:"objected"`   // purposes the person objected to
+	Consented []string        `json:"consented,omitempty" expr:"consented"` // purposes the person consented to
+	Owner     string          `json:"owner,omitempty" expr:"owner"`         // e-mail of the owner in the CRM
 	Protected bool            `json:"protected,omitempty" expr:"protected"`
 	Accepted  map[string]bool `json:"accepted,omitempty" expr:"accepted"` // CRM account → may be created there
 	Merged    string          `json:"merged,omitempty" expr:"merged"`     // id of the person this one was merged into

@@ -23,6 +23,8 @@ const (
 
 	Accepted = "rapport_accepted" // an agent accepts the author as a person
 	Objected = "rapport_objected" // purposes a person objects to, separated by semicolons
+
+	Consented = "rapport_consented" // purposes a person consented to, separated by semicolons
 )
 
 // isOurs tells whether setup makes an object or field of this name.
@@ -55,7 +57,7 @@ func own(name string) crm.Field {
 		f.Type = "longtext"
 	case "rapport_permalink", "rapport_author_url", ReplyPermalink:
 		f.Type = "url"
-	case ReplyReason, ReplySender, Objected:
+	case ReplyReason, ReplySender, Objected, Consented:
 		f.Type = "text"
 	case Accepted:
 		f.Type = "flag"
@@ -121,7 +123,7 @@ func places(kind string) []string {
 	case flow.KindConversation:
 		return []string{ReplyText, ReplyVisibility, ReplyState, ReplyReason, ReplySender, ReplyPermalink, Accepted}
 	case flow.KindPerson:
-		return []string{Objected}
+		return []string{Objected, Consented}
 	}
 	return nil
 }

@@ -12,7 +12,6 @@ import (
 	"rapport/shared/config"
 	"rapport/shared/crm"
 	"rapport/shared/decide"
-	"rapport/shared/decide/personal"
 	"rapport/shared/fault"
 	"rapport/shared/flow"
 	"rapport/shared/mapping"
@@ -192,7 +191,7 @@ func (p *Pipeline) caseChanged(ctx context.Context, plan *Plan, conf config.Acco
 		}
 	}
 	if yes(c.Fields[crm.FieldAccepted]) {
-		if err := p.accept(ctx, plan, conf, row.Value.Conversation); err != nil {
+		if err := p.acceptOnce(ctx, plan, conf, row.Value.Conversation); err != nil {
 			return err
 		}
 	}
@@ -300,7 +299,7 @@ func (p *Pipeline) updateConversation(ctx context.Context, id string, change fun
 
 // personChanged takes in owner, matching keys, objections and the end of a person's record.
 func (p *Pipeline) personChanged(ctx context.Context, plan *Plan, conf config.Account, id string, c flow.Change) error {
-	var objected []string // purposes that are new
+	var objected, withdrawn []string // purposes that are new, and those a consent is gone for
 	row, err := p.people.Update(ctx, id, "-", func(r *store.Row[PersonRow]) (bool, error) {
 		v := &r.Value.Person
 		if r.Version == 0 {
@@ -309,15 +308,20 @@ func (p *Pipeline) personChanged(ctx context.Context, plan *Plan, conf config.Ac
 		if c.Verb == "delete" {
 			n := len(v.Links)
 			v.Links = slices.DeleteFunc(v.Links, func(l flow.Link) bool { return l.To == conf.Name && l.Record == c.Record })
-			return len(v.Links) != n, nil
+			return len(v.Links) != n, nil // its keys go below
 		}
 		if o, ok := c.Fields[crm.FieldOwner].(string); ok {
 			v.Owner = o
 		}
 		if o, ok := c.Fields[crm.FieldObjected].(string); ok {
 			was := v.Objected
-			v.Objected = slices.DeleteFunc(strings.Split(o, ";"), func(s string) bool { return s == "" })
+			v.Objected = purposes(o)
 			objected = slices.DeleteFunc(slices.Clone(v.Objected), func(s string) bool { return slices.Contains(was, s) })
+		}
+		if o, ok := c.Fields[crm.FieldConsented].(string); ok {
+			was := v.Consented
+			v.Consented = purposes(o)
+			withdrawn = slices.DeleteFunc(slices.Clone(was), func(s string) bool { return slices.Contains(v.Consented, s) })
 		}
 		link(v, conf.Name, c, p.now())
 		return true, nil
@@ -325,10 +329,32 @@ func (p *Pipeline) personChanged(ctx context.Context, plan *Plan, conf config.Ac
 	if err != nil || row.Version == 0 {
 		return err
 	}
+	for _, purpose := range withdrawn { // a consent that nothing rests on may go
+		if plan.Doc.Basis[purpose] == "consent" {
+			objected = with1(objected, purpose)
+		}
+	}
+	if c.Verb == "delete" && c.Fields["privacy_deletion"] == true { // the person asked to be forgotten there
+		objected = with1(objected, "service")
+	}
 	if err := p.object(ctx, plan, row.Value.Person, objected); err != nil {
 		return err
 	}
+	switch {
+	case c.Verb == "delete":
+		return p.dropKeys(ctx, id, keyPlace(conf, c.Object, c.Record, ""))
+	case c.Into != "":
+		if err := p.joined(ctx, plan, conf, id, c); err != nil {
+			return err
+		}
+	}
 	return p.saveKeys(ctx, plan, conf, id, c)
+}
+
+// purposes reads a list that is separated by semicolons.
+func purposes(list string) []string {
+	out := strings.FieldsFunc(list, func(r rune) bool { return r == ';' || r == ' ' })
+	return slices.Compact(slices.Sorted(slices.Values(out)))
 }
 
 // object removes what a person objects to: an objection stops a purpose and takes back its results.
@@ -444,26 +470,6 @@ func link(v *flow.Person, account string, c flow.Change, now time.Time) {
 	v.Links = append(v.Links, flow.Link{To: account, Object: object, Record: record, Class: "A", Evidence: "the record itself", By: "crm", At: now})
 }
 
-// saveKeys makes a person findable by the strong keys of a change, hashed.
-func (p *Pipeline) saveKeys(ctx context.Context, plan *Plan, conf config.Account, person string, c flow.Change) error {
-	for _, k := range [][2]string{{"email", crm.FieldEmail}, {"phone", crm.FieldPhone}} {
-		kind := k[0]
-		value, _ := c.Fields[k[1]].(string)
-		if value = normal(plan, conf, kind, value); value == "" {
-			continue
-		}
-		_, err := p.keys.Update(ctx, p.hashed(kind, value), "-", func(r *store.Row[KeyRow]) (bool, error) {
-			was := r.Value
-			r.Value = KeyRow{Person: person, Kind: kind, Evidence: "the same " + kind + " as the record in " + conf.Name}
-			return was != r.Value, nil
-		})
-		if err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
 // normal gives an e-mail address or phone number in the form in which texts are searched for them.
 func normal(plan *Plan, conf config.Account, kind, value string) string {
 	value = strings.ToLower(strings.TrimSpace(value))
@@ -471,14 +477,8 @@ func normal(plan *Plan, conf config.Account, kind, value string) string {
 		if value == "" || !conf.Serves(b.Name) {
 			continue
 		}
-		finder, err := personal.New(b.Region, nil)
-		if err != nil {
-			continue
-		}
-		for _, e := range finder.Find(value) {
-			if e.Kind == kind {
-				return e.Value
-			}
+		if found := plan.Decider.Normal(b.Name, kind, value); found != "" {
+			return found
 		}
 	}
 	return value

@@ -275,7 +275,8 @@ type world struct {
 	people        map[string]*held[PersonRow]
 	keys          map[string]KeyRow // by hashed key
 	reminders     []flow.Conversation
-	err           error // a reminder could not be written: the whole round goes again
+	unsynced      map[string]bool // brands whose people are not all known yet
+	err           error           // a reminder could not be written: the whole round goes again
 	p             *Pipeline
 }
 
@@ -365,6 +366,10 @@ func (p *Pipeline) gather(ctx context.Context, plan *Plan, todo []*one) (*world,
 	if err := p.gatherPast(ctx, w, todo); err != nil {
 		return nil, err
 	}
+	var err error
+	if w.unsynced, err = p.unsynced(ctx, plan); err != nil {
+		return nil, err
+	}
 	return w, p.gatherPeople(ctx, w, todo, keys)
 }
 
@@ -399,7 +404,7 @@ func (p *Pipeline) gatherPeople(ctx context.Context, w *world, todo []*one, keys
 	for _, k := range keys {
 		if row := found[k]; row.Version > 0 {
 			w.keys[k] = row.Value
-			people = append(people, row.Value.Person)
+			people = append(append(people, row.Value.Person), row.Value.Others...)
 		}
 	}
 	for _, id := range sorted(w.authors) {

@@ -18,7 +18,7 @@ import (
 // JobRow is long work in pages. Kept under its id; one message does one page.
 type JobRow struct {
 	ID      string       `json:"id"`
-	Kind    string       `json:"kind"` // backfill, erase, recheck
+	Kind    string       `json:"kind"` // backfill, erase, recheck, sync
 	Account string       `json:"account,omitempty"`
 	From    time.Time    `json:"from,omitzero"`
 	To      time.Time    `json:"to,omitzero"`
@@ -37,6 +37,7 @@ type JobRow struct {
 	Swept   bool         `json:"swept,omitempty"`   // no further pass follows
 	Authors []string     `json:"authors,omitempty"` // whom an erasure is about
 	Result  *Erased      `json:"result,omitempty"`
+	Spec    string       `json:"spec,omitempty"` // of a sync: hash of the fields it reads
 }
 
 // Start stores a job and wakes it.
@@ -116,6 +117,8 @@ func (p *Pipeline) work(ctx context.Context, id string) error {
 		more, wait, err = p.erasePage(ctx, j)
 	case "recheck":
 		more, err = p.recheck(ctx, j)
+	case "sync":
+		more, err = p.syncPage(ctx, j)
 	default:
 		err = fault.New(fault.Invalid, "nobody knows how to do a job of kind %q", j.Kind)
 	}

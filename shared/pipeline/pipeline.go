@@ -100,6 +100,8 @@ type Pipeline struct {
 	seen          store.Table[SeenRow]
 	hourly        store.Table[HourRow]
 	hours         hours
+	syncs         store.Table[SyncRow]
+	synced        *synced
 	infos         map[string]network.Info // of the networks, by name: they never change
 	recent        *recent[MentionRow]     // nil where other processes write too
 }
@@ -134,6 +136,7 @@ func New(o Options) *Pipeline {
 	p.due = store.Table[DueRow]{Store: o.Store, Name: "due"}
 	p.seen = store.Table[SeenRow]{Store: o.Store, Name: "seen"}
 	p.hourly = store.Table[HourRow]{Store: o.Store, Name: "hour"}
+	p.syncs, p.synced = store.Table[SyncRow]{Store: o.Store, Name: "sync"}, &synced{specs: map[string]string{}}
 	if o.Ports.Exact {
 		p.recent = &recent[MentionRow]{rows: map[string]store.Row[MentionRow]{}}
 	}

@@ -137,7 +137,7 @@ func (w *world) inputs(o *one) *decide.Inputs {
 		known := a.Value.Author
 		in.Known, in.Seen, in.Objected = &known, a.Value.Seen, a.Value.Objected
 		if p := w.person(a.Value.Person); p != nil {
-			in.Person = p
+			in.Person, in.Consented = p, p.Consented
 		}
 	}
 	if c := w.exchange(o); exists(c) {
@@ -149,9 +149,15 @@ func (w *world) inputs(o *one) *decide.Inputs {
 		if k.Kind == "author" {
 			continue
 		}
-		if row, ok := w.keys[w.p.hashed(k.Kind, k.Value)]; ok && exists(w.people[row.Person]) {
-			in.Candidates = append(in.Candidates, decide.Candidate{Person: row.Person, Key: k.Kind, Evidence: row.Evidence, Class: k.Class})
+		row := w.keys[w.p.hashed(k.Kind, k.Value)]
+		for _, id := range append([]string{row.Person}, row.Others...) {
+			if exists(w.people[id]) {
+				in.Candidates = append(in.Candidates, decide.Candidate{Person: id, Key: k.Kind, Evidence: row.Evidence, Class: k.Class})
+			}
 		}
+	}
+	if w.unsynced[m.Brand] {
+		in.Unknown = append(in.Unknown, decide.UnknownKeys)
 	}
 	return in
 }
@@ -317,7 +323,7 @@ func (p *Pipeline) personOf(author string) string { return "p" + p.hashed("perso
 // newcomer makes a person of an author who wrote privately and left an e-mail or phone, where a CRM account wants that.
 func (w *world) newcomer(o *one, d decide.Decision) string {
 	m := o.event.Mention
-	if !m.Private || o.line.Source == history || !slices.ContainsFunc(d.Found, func(e decide.Entity) bool { return e.Kind == "email" || e.Kind == "phone" }) {
+	if !m.Private || o.line.Source == history || w.unsynced[m.Brand] || !slices.ContainsFunc(d.Found, func(e decide.Entity) bool { return e.Kind == "email" || e.Kind == "phone" }) {
 		return ""
 	}
 	accepted := map[string]bool{}

@@ -55,7 +55,8 @@ const current = "current"
 
 // PersonRow is a person. Kept under the person id.
 type PersonRow struct {
-	Person flow.Person `json:"person"`
+	Person flow.Person         `json:"person"`
+	Keys   map[string][]string `json:"keys,omitempty"` // place of a matching key in a CRM → its hashes, so that they go when it changes
 }
 
 // KeyRow leads from a strong key, hashed, to a person.
@@ -63,6 +64,8 @@ type KeyRow struct {
 	Person   string `json:"person"`
 	Kind     string `json:"kind"`
 	Evidence string `json:"evidence"`
+
+	Others []string `json:"others,omitempty"` // further persons whose records have it too: then it proves nothing
 }
 
 // RecordRow is the journal of one CRM record that more than one worker may write: what we wrote, by field, and how far.

@@ -14,8 +14,9 @@ import (
 
 // DueRow is something that has to happen at a minute. Kept under minute and shard; the sort key names kind and subject.
 type DueRow struct {
-	Kind    string    `json:"kind"` // sla, job
+	Kind    string    `json:"kind"` // sla, job, accept
 	Subject string    `json:"subject"`
+	Account string    `json:"account,omitempty"` // CRM account, of an acceptance that waits
 	At      time.Time `json:"at"`
 }
 
@@ -121,6 +122,8 @@ func (p *Pipeline) dueMinute(ctx context.Context, plan *Plan, at time.Time) erro
 			err = p.overdue(ctx, plan, row.Value.Subject)
 		case "job":
 			err = p.wake(ctx, row.Value.Subject, 0)
+		case "accept":
+			err = p.acceptLater(ctx, plan, row.Value)
 		}
 		if err != nil && !fault.Is(err, fault.Invalid) {
 			return err

@@ -37,7 +37,7 @@ func watched(object string, more []string) []string {
 	var names []string
 	switch object {
 	case "contacts":
-		names = []string{"email", "phone", "mobilephone", "hubspot_owner_id", "lifecyclestage", "rapport_objected", "rapport_accepted"}
+		names = []string{"email", "phone", "mobilephone", "hubspot_owner_id", "lifecyclestage", "rapport_objected", "rapport_consented", "rapport_accepted"}
 	case "tickets":
 		names = []string{propStage, "hubspot_owner_id", "hs_ticket_priority", "rapport_reply", "rapport_reply_state", "rapport_reply_visibility", "rapport_accepted"}
 	default:
@@ -405,6 +405,8 @@ func fieldOf(property string) string {
 		return crm.FieldAccepted
 	case "rapport_objected":
 		return crm.FieldObjected
+	case "rapport_consented":
+		return crm.FieldConsented
 	}
 	return property
 }
