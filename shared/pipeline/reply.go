@@ -268,7 +268,7 @@ func (p *Pipeline) refusal(ctx context.Context, conf config.Account, can bool, r
 	case info.MaxText > 0 && network.Length(r.Text, info.Unit) > info.MaxText:
 		return fmt.Sprintf("too long: %d of %d %s", network.Length(r.Text, info.Unit), info.MaxText, info.Unit), nil
 	case r.Rule != "" && !unsure:
-		return p.outdone(ctx, r, conv.Value.Replies)
+		return p.outdone(ctx, *r, conv.Value.Replies)
 	}
 	return "", nil
 }
