@@ -27,6 +27,8 @@ type Settings struct {
 	Certificate string // ARN of its certificate, in the same region
 	Receivers   int    // reserved concurrency of receive, 0 = none
 
+	Table     string // name of a table that is there already, restored or left by an earlier stack; "" = the stack makes one
+	Bucket    string // likewise of the archive
 	Key       string // "" = keys that AWS owns; "new" = one of the stack's own; or the ARN of one
 	Secrets   string // "ssm" or "secretsmanager"
 	Stage     string // environment whose overlay of the configuration holds
@@ -118,8 +120,9 @@ func settings(node constructs.Node) (Settings, error) {
 		Hooks:     c.choice("hooks", "url", "url", "httpapi"), Domain: c.match("domain", "", `|[a-z0-9-]+(\.[a-z0-9-]+)+`, "a host name"),
 		Certificate: c.match("certificate", "", arn+`acm:.+`, "the ARN of a certificate"),
 		Receivers:   c.number("receivers", 50, 0, 10000),
-		Key:         c.match("key", "", `|new|arn:aws[a-z-]*:kms:.+`, `empty, "new", or the ARN of a key`),
-		Secrets:     c.choice("secrets", "ssm", "ssm", "secretsmanager"), Stage: c.text("stage", ""),
+		Table:       c.match("table", "", `|[A-Za-z0-9_.-]{3,255}`, "the name of a table"), Bucket: c.match("bucket", "", `|[a-z0-9.-]{3,63}`, "the name of a bucket"),
+		Key:     c.match("key", "", `|new|arn:aws[a-z-]*:kms:.+`, `empty, "new", or the ARN of a key`),
+		Secrets: c.choice("secrets", "ssm", "ssm", "secretsmanager"), Stage: c.text("stage", ""),
 		Arch: c.choice("arch", "arm64", "arm64", "x86_64"), Build: c.text("build", "build"), Private: c.yes("private", false),
 		LogDays: c.number("logs", 30, 1, 365), KeepDays: c.number("archive", 400, 1, 3650),
 		Email: c.match("email", "", `|[^@\s]+@[^@\s]+`, "an e-mail address"), Budget: c.number("budget", 0, 0, 1_000_000), Cost: c.text("cost-center", ""),

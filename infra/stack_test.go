@@ -360,6 +360,10 @@ func TestChoices(t *testing.T) {
 	if text := text(p.root); strings.Contains(text, "eu-central-1") || !strings.Contains(text, "/cdk-bootstrap/nord/version") {
 		t.Error("the template names another region or another bootstrap")
 	}
+	kept := synth(t, map[string]any{"table": "restored", "bucket": "left-behind"})
+	want(t, "tables beside a restored one", len(kept.all("AWS::DynamoDB::GlobalTable")), 0)
+	want(t, "archives beside one that was left", len(kept.all("AWS::S3::Bucket")), 0)
+	want(t, "table", at(kept.one("AWS::Lambda::Function", "FunctionName", "rapport-tick"), "Environment", "Variables", topology.EnvTable), "restored")
 	gone := synth(t, map[string]any{"disposable": "true", "console": "false"})
 	for _, r := range gone.all("AWS::DynamoDB::GlobalTable") {
 		want(t, "disposable table", at(r[""], "DeletionPolicy"), "Delete")

@@ -13,8 +13,8 @@ import (
 
 // storage is what outlives the stack.
 type storage struct {
-	table   awsdynamodb.TableV2
-	archive awss3.Bucket
+	table   awsdynamodb.ITableV2
+	archive awss3.IBucket
 }
 
 // lane is a queue and its dead letters; dead is nil for the last stop of all.
@@ -59,8 +59,17 @@ func (s *Stack) storage() {
 		table.Encryption = awsdynamodb.TableEncryptionV2_CustomerManagedKey(s.key, nil)
 		bucket.Encryption, bucket.EncryptionKey, bucket.BucketKeyEnabled = awss3.BucketEncryption_KMS, s.key, jsii.Bool(true)
 	}
-	s.store = storage{awsdynamodb.NewTableV2(s.Stack, jsii.String("Table"), table), awss3.NewBucket(s.Stack, jsii.String("Archive"), bucket)}
-	s.explain(s.store.archive, "AwsSolutions-S1", "Access is told by CloudTrail data events where the account wants them; access logs would keep who read what about whom, without anybody's erasure reaching them.")
+	if name := s.Settings.Table; name != "" {
+		s.store.table = awsdynamodb.TableV2_FromTableName(s.Stack, jsii.String("Table"), jsii.String(name))
+	} else {
+		s.store.table = awsdynamodb.NewTableV2(s.Stack, jsii.String("Table"), table)
+	}
+	if name := s.Settings.Bucket; name != "" {
+		s.store.archive = awss3.Bucket_FromBucketName(s.Stack, jsii.String("Archive"), jsii.String(name))
+	} else {
+		s.store.archive = awss3.NewBucket(s.Stack, jsii.String("Archive"), bucket)
+		s.explain(s.store.archive, "AwsSolutions-S1", "Access is told by CloudTrail data events where the account wants them; access logs would keep who read what about whom, without anybody's erasure reaching them.")
+	}
 	s.out("TableName", "table of everything but raw bodies", s.store.table.TableName())
 	s.out("ArchiveName", "bucket of raw bodies, inputs and decisions", s.store.archive.BucketName())
 }
