@@ -8,7 +8,7 @@ cd "$(dirname "$0")/.."
 build() {
 	mkdir -p "$1"
 	scripts/functions.sh "$(go env GOARCH)" "$1/functions"
-	go build -o "$1/" ./infra ./scripts/rapport
+	go build -o "$1/" ./infra ./scripts/rapport ./scripts/deploy
 }
 if [ "${1:-}" = build ]; then
 	build "$2"

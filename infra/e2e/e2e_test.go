@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -13,6 +14,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
@@ -112,6 +114,8 @@ func TestEndToEnd(t *testing.T) {
 		{"an erasure", s.erasure},
 		{"the console's log-in page", s.console},
 		{"nothing is unaccounted, nothing doubled", s.sums},
+		{"recorded events", s.recorded},
+		{"deploy looks and asks, outputs, destroy keeps the data", s.operators},
 	} {
 		if !t.Run(part.name, part.play) && part.name == "configuration" {
 			t.FailNow()
@@ -586,5 +590,75 @@ func (s *stage) sums(t *testing.T) {
 		if st.Faults > 0 {
 			t.Errorf("%s failed %d times", f.Name, st.Faults)
 		}
+	}
+}
+
+// recorded hands the functions the files of events/function, under the configuration they were made with.
+func (s *stage) recorded(t *testing.T) {
+	dir := filepath.Join(s.root, "events")
+	text, err := os.ReadFile(filepath.Join(dir, "bench", "rapport.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	bench := strings.NewReplacer("env:BENCH_SECRET", "aws:bench-secret", "http://127.0.0.1:9900", s.urls["feedback"]).Replace(string(text))
+	file := filepath.Join(s.work, "bench.yaml")
+	if err := os.WriteFile(file, []byte(bench), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	s.secret(t, "bench-secret", "bench-secret-0123456789")
+	s.must(t, "config", "apply", file)
+	files, err := os.ReadDir(filepath.Join(dir, "function"))
+	if err != nil || len(files) == 0 {
+		t.Fatal("there are no recorded events: ", err)
+	}
+	for _, f := range topology.Functions() { // new processes know the new configuration
+		s.take(f)
+	}
+	for _, f := range files {
+		event, err := os.ReadFile(filepath.Join(dir, "function", f.Name()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		name := strings.TrimSuffix(f.Name(), ".json")
+		answer, err := s.invoke(name, event)
+		want := `{"batchItemFailures":[`
+		if name == "receive" {
+			want = `"statusCode":200`
+		}
+		if err != nil || !strings.Contains(string(answer), want) {
+			t.Errorf("%s answers its recorded event with %.300s %v", name, answer, err)
+		}
+	}
+}
+
+// operators plays what `make deploy`, `outputs` and `destroy` do.
+func (s *stage) operators(t *testing.T) {
+	run := func(in string, args ...string) (string, error) {
+		c := exec.Command(filepath.Join(s.work, "deploy"), args...)
+		c.Dir, c.Env, c.Stdin = s.work, s.environ(), strings.NewReader(in)
+		out, err := c.CombinedOutput()
+		return string(out), err
+	}
+	out, err := run("n\n", "up")
+	for _, want := range []string{"account     000000000000", "region      eu-central-1", "What it costs", "nothing was touched"} {
+		if err == nil || !strings.Contains(out, want) {
+			t.Errorf("deploy does not say %q: %s %v", want, out, err)
+		}
+	}
+	if out, err = run("", "outputs"); err != nil || !strings.Contains(out, s.outputs["HooksUrl"]) {
+		t.Errorf("outputs: %s %v", out, err)
+	}
+	if out, err = run("", "destroy", "--yes", "--purge", "another"); err == nil {
+		t.Errorf("another stack's name purges: %s", out)
+	}
+	if out, err = run("", "destroy", "--yes"); err != nil || !strings.Contains(out, "the stack is gone") {
+		t.Fatalf("destroy: %s %v", out, err)
+	}
+	table := s.outputs["TableName"]
+	if _, err := s.db.DescribeTable(t.Context(), &dynamodb.DescribeTableInput{TableName: &table}); err != nil {
+		t.Errorf("the table went with the stack: %v", err)
+	}
+	if _, err := run("", "outputs"); err == nil {
+		t.Error("the stack is still there")
 	}
 }

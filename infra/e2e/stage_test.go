@@ -143,7 +143,7 @@ func (s *stage) build() {
 			s.t.Fatalf("build: %v\n%s", err, out)
 		}
 	}
-	for _, name := range []string{"rapport", "infra", "functions"} {
+	for _, name := range []string{"rapport", "deploy", "infra", "functions"} {
 		if out, err := exec.Command("cp", "-r", filepath.Join(made, name), filepath.Join(s.work, name)).CombinedOutput(); err != nil {
 			s.t.Fatalf("%v: %s", err, out)
 		}
