@@ -4,15 +4,12 @@ import (
 	"fmt"
 	"os"
 	"regexp"
-	"runtime"
 	"slices"
 	"strconv"
 	"strings"
 
 	"github.com/aws/constructs-go/constructs/v10"
 	"github.com/aws/jsii-runtime-go"
-
-	"rapport/shared/topology"
 )
 
 // Settings is what a customer may choose, by CDK context: cdk.json, cdk.context.json or --context NAME=VALUE.
@@ -156,21 +153,3 @@ func (s Settings) Prefix() string { return s.Stack + "-" }
 
 // binaries gives the folder of a function's binary.
 func (s Settings) binaries(function string) string { return s.Build + "/" + function }
-
-// own is the architecture of this machine, for what runs here.
-func own() string {
-	if runtime.GOARCH == "arm64" {
-		return "arm64"
-	}
-	return "x86_64"
-}
-
-// function finds a function of the topology.
-func function(name string) topology.Function {
-	for _, f := range topology.Functions() {
-		if f.Name == name {
-			return f
-		}
-	}
-	panic("topology has no function " + name)
-}

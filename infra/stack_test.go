@@ -15,7 +15,6 @@ import (
 	"github.com/aws/aws-cdk-go/awscdk/v2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/assertions"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awss3"
-	"github.com/aws/aws-cdk-go/awscdk/v2/cxapi"
 	"github.com/aws/jsii-runtime-go"
 	"github.com/cdklabs/cdk-nag-go/cdknag/v2"
 
@@ -489,11 +488,12 @@ func TestNag(t *testing.T) {
 func nag(app awscdk.App, s *Stack) (findings []string) {
 	awscdk.Aspects_Of(app).Add(cdknag.NewAwsSolutionsChecks(nil), nil)
 	said := assertions.Annotations_FromStack(s.Stack)
-	any := assertions.Match_StringLikeRegexp(jsii.String("AwsSolutions-.*"))
-	for _, found := range []*[]*cxapi.SynthesisMessage{said.FindError(jsii.String("*"), any), said.FindWarning(jsii.String("*"), any)} {
-		for _, m := range *found {
-			findings = append(findings, fmt.Sprintf("%v %v", *m.Id, m.Entry.Data))
-		}
+	finding := assertions.Match_StringLikeRegexp(jsii.String("AwsSolutions-.*"))
+	for _, m := range *said.FindError(jsii.String("*"), finding) {
+		findings = append(findings, text(m))
+	}
+	for _, m := range *said.FindWarning(jsii.String("*"), finding) {
+		findings = append(findings, text(m))
 	}
 	return findings
 }

@@ -144,7 +144,8 @@ func up(ctx context.Context, a account, o options) error {
 
 // costs is what an operator should know before saying yes. List prices of November 2026, docs/aws.md says how they come about.
 const costs = `What it costs (list prices, November 2026, without free tier):
-  waiting     about 2 USD a month for queues that are listened to, 3 USD for alarms and metrics; nothing else runs
+  waiting     a month: 1 to 2 USD for listening at eight queues, 3 USD for the alarms, up to 3 USD for our own metrics
+              (ten alarms, ten metrics, three dashboards and a million queue calls are free in every account)
   working     about 0.01 USD per 1,000 mentions, CRM side not counted
 `
 
