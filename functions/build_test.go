@@ -88,5 +88,5 @@ func bound(function string) float64 {
 	if function == "console" {
 		return 9
 	}
-	return 26
+	return 22
 }

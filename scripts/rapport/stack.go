@@ -59,7 +59,7 @@ func (f *flags) attach(ctx context.Context, readOnly bool, do func(*localrun.Hom
 	if base == "" {
 		base = outputs["HooksUrl"]
 	}
-	home, err := localrun.Attach(ctx, o, app.Options{Store: drivers.Store, Queue: drivers.Queue, Archive: drivers.Archive, Secrets: o.Secrets, Env: o.Env,
+	home, err := localrun.Attach(ctx, o, app.Options{Store: drivers.Store, Queue: drivers.Queue, Archive: drivers.Archive, Secrets: o.Secrets, Env: o.Env, Scheme: "aws:",
 		Ports: pipeline.Ports{Now: time.Now, NewID: id.New, Log: telemetry.New(os.Stderr, f.level()), HTTP: rest.Guard(rest.GuardOptions{Private: settings.Private}),
 			Base: base, Private: settings.Private}}, drivers.Queue)
 	if err != nil {

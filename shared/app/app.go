@@ -32,6 +32,7 @@ type Options struct {
 	Networks map[string]network.Network // default: all
 	CRMs     map[string]crm.CRM         // default: all
 	Env      string                     // environment whose overlay applies
+	Scheme   string                     // what references of secrets begin with that nobody configured: "env:" (default) or "aws:"
 }
 
 // App is Rapport, wired. Safe for concurrent use.

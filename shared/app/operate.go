@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -216,5 +217,5 @@ func (a *App) SecretRef(ctx context.Context, account, name string) string {
 			}
 		}
 	}
-	return "env:" + strings.ToUpper(strings.ReplaceAll(account+"_"+name, "-", "_"))
+	return cmp.Or(a.options.Scheme, "env:") + strings.ToUpper(strings.ReplaceAll(account+"_"+name, "-", "_"))
 }

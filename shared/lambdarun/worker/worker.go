@@ -59,7 +59,7 @@ func Options(f *lambdarun.Function) app.Options {
 			fence = t.Limit
 		}
 	}
-	return app.Options{Store: f.Store, Queue: f.Queue, Archive: f.Archive, Secrets: f.Secrets, Env: f.Settings.Stage,
+	return app.Options{Store: f.Store, Queue: f.Queue, Archive: f.Archive, Secrets: f.Secrets, Env: f.Settings.Stage, Scheme: "aws:",
 		Ports: pipeline.Ports{Now: time.Now, NewID: id.New, Log: f.Log, HTTP: rest.Guard(rest.GuardOptions{Private: f.Settings.Private}),
 			Fence: fence, Base: f.Settings.Base, Private: f.Settings.Private}}
 }
