@@ -219,6 +219,9 @@ func tell(w io.Writer, s pipeline.Story) error {
 			fmt.Fprintln(w)
 		}
 	}
+	for _, x := range s.Media {
+		fmt.Fprintf(w, "  attachment %s %s (%d bytes): %s %s %s\n", x.Kind, x.Type, x.Size, x.State, x.Ref, x.Reason)
+	}
 	fmt.Fprintln(w, "\nDecided")
 	for _, r := range s.Receipts {
 		fmt.Fprintf(w, "  %-14s %s\n", r.Of, r.Say)

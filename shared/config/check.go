@@ -19,6 +19,8 @@ func Choices(path string) []string {
 	switch path {
 	case "networks.replies":
 		return []string{"off", "approve", "on"}
+	case "networks.media":
+		return []string{"copy", "off"}
 	case "crms.mode", "crms.modes":
 		return []string{"observe", "write"}
 	case "crms.person":

@@ -91,6 +91,7 @@ type Account struct {
 	Modes    map[string]string `yaml:"modes,omitempty" json:"modes,omitempty"`       // object or object/brand → mode, over Mode
 	Replies  string            `yaml:"replies,omitempty" json:"replies,omitempty"`   // network: off (default), approve, on
 	Person   string            `yaml:"person,omitempty" json:"person,omitempty"`     // CRM: link-only (default) or create
+	Media    string            `yaml:"media,omitempty" json:"media,omitempty"`       // network: copy (default, where the network's rules allow it) or off: attachments in the archive
 	Paused   bool              `yaml:"paused,omitempty" json:"paused,omitempty"`     // not used for now
 	Every    string            `yaml:"every,omitempty" json:"every,omitempty"`       // pause between polls, over the network's own
 	Streams  []string          `yaml:"streams,omitempty" json:"streams,omitempty"`   // what to read: notifications, tag:x, search:x

@@ -95,6 +95,7 @@ func accountKeys(v *Account) keys {
 func networkKeys(v *Account, k keys) {
 	k["brand"] = text(&v.Brand)
 	k["replies"] = text(&v.Replies, oneOf("networks.replies"))
+	k["media"] = text(&v.Media, oneOf("networks.media"))
 	k["streams"] = texts(&v.Streams, notEmpty)
 }
 

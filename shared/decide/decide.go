@@ -54,6 +54,7 @@ type Inputs struct {
 	MayMatch     string             `json:"may_match,omitempty" expr:"may_match"`       // the network's rule profile: yes, told, optin; anything else = no
 	MayScore     bool               `json:"may_score,omitempty" expr:"may_score"`
 	NoReply      bool               `json:"no_reply,omitempty" expr:"no_reply"` // nobody can be answered there: a feed
+	Crowd        int                `json:"crowd,omitempty" expr:"crowd"`       // as which of those who complain under one post the author would count; 0 = counted before
 	Crisis       bool               `json:"crisis,omitempty" expr:"crisis"`     // the brand is in crisis mode
 	Unknown      []string           `json:"unknown,omitempty" expr:"unknown"`   // what could not be gathered, by name
 }

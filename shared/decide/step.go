@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"rapport/shared/config"
 	"rapport/shared/decide/action"
 	"rapport/shared/decide/identity"
 	"rapport/shared/decide/personal"
@@ -294,12 +295,23 @@ func (w *draft) alarm() {
 		w.Alert = "severity 3: danger, fraud or a grave accusation"
 	case fresh && w.Impostor:
 		w.Alert = "somebody acts under the brand's name"
+	case fresh && w.Complaint && w.in.Crowd == Crowd(w.brand.Brand):
+		w.Alert = fmt.Sprintf("growing complaint: %d people under one post", w.in.Crowd)
+		w.Urgent = true
 	case w.Complaint && w.grows():
 		w.Alert = fmt.Sprintf("growing complaint: %d reactions", reactions(w.m))
 	default:
 		return
 	}
 	w.say("alert", "%s", w.Alert)
+}
+
+// Crowd is how many people who complain under one post raise an alert.
+func Crowd(b config.Brand) int {
+	if b.Crowd > 0 {
+		return b.Crowd
+	}
+	return 10
 }
 
 // grows tells whether a mention has just passed the mark; with an event per like there is still one alert.

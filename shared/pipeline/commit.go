@@ -145,7 +145,7 @@ func (p *Pipeline) putRows(ctx context.Context, w *world) {
 			}
 		}
 	}
-	p.flush(ctx, slices.Concat(stage(p.people, w.people), stage(p.authors, w.authors), stage(p.conversations, w.past),
+	p.flush(ctx, slices.Concat(stage(p.people, w.people), stage(p.threads, w.threads), stage(p.authors, w.authors), stage(p.conversations, w.past),
 		stage(p.conversations, w.conversations), p.remind(w)))
 	// A mention claims its events, so it follows only where the rows it changed are in place.
 	for _, id := range sorted(w.mentions) {
@@ -215,6 +215,9 @@ func (w *world) amiss(row MentionRow) (err error, lost bool) {
 		if p := w.people[a.Value.Person]; p != nil {
 			check(p.err, p.lost)
 		}
+	}
+	if t := w.threads[row.Mention.Thread()]; t != nil {
+		check(t.err, t.lost)
 	}
 	if d := row.Decision.Conversation; d != nil {
 		if c := w.conversations[flow.Place(d.ID)]; c != nil {
@@ -324,6 +327,9 @@ func (p *Pipeline) putLines(ctx context.Context, w *world, todo []*one) (failed 
 		if res.Err != nil {
 			failed = append(failed, failure{o, res.Err})
 			continue
+		}
+		if m, yes := p.attached(o); yes && o.line.Outcome != ledger.Suppressed && o.line.Outcome != ledger.Rejected {
+			messages, owners = append(messages, m), append(owners, o)
 		}
 		for _, m := range p.deliveries(w, o, rows[i], known[i]) {
 			messages, owners = append(messages, m), append(owners, o)

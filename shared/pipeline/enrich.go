@@ -275,8 +275,9 @@ type world struct {
 	people        map[string]*held[PersonRow]
 	keys          map[string]KeyRow // by hashed key
 	reminders     []flow.Conversation
-	unsynced      map[string]bool // brands whose people are not all known yet
-	err           error           // a reminder could not be written: the whole round goes again
+	threads       map[string]*held[ThreadRow] // by the thread's start
+	unsynced      map[string]bool             // brands whose people are not all known yet
+	err           error                       // a reminder could not be written: the whole round goes again
 	p             *Pipeline
 }
 
@@ -313,7 +314,7 @@ func fetch[T any](ctx context.Context, t store.Table[T], sort string, ids []stri
 // gather does all reading of a round.
 func (p *Pipeline) gather(ctx context.Context, plan *Plan, todo []*one) (*world, error) {
 	w := &world{plan: plan, now: p.now(), p: p, mentions: map[string]*held[MentionRow]{}, authors: map[string]*held[AuthorRow]{},
-		conversations: map[string]*held[ConversationRow]{}, people: map[string]*held[PersonRow]{}, keys: map[string]KeyRow{},
+		conversations: map[string]*held[ConversationRow]{}, people: map[string]*held[PersonRow]{}, keys: map[string]KeyRow{}, threads: map[string]*held[ThreadRow]{},
 		past: map[string]*held[ConversationRow]{}, batch: map[string]*one{}}
 	var ids []string
 	for _, o := range todo {
@@ -331,7 +332,7 @@ func (p *Pipeline) gather(ctx context.Context, plan *Plan, todo []*one) (*world,
 	if err := fetch(ctx, p.mentions, "-", ids, w.mentions); err != nil {
 		return nil, err
 	}
-	var authors, conversations, keys []string
+	var authors, conversations, keys, threads []string
 	for _, o := range todo {
 		if o.settled {
 			continue
@@ -341,6 +342,9 @@ func (p *Pipeline) gather(ctx context.Context, plan *Plan, todo []*one) (*world,
 		*m = complete(row.Value.Mention, o.event)
 		m.Root = w.rootOf(*m, 0)
 		authors = append(authors, m.Author.ID)
+		if o.event.Verb == flow.New && m.Direction == flow.In && !m.Private && m.Thread() != m.ID && o.line.Source != history {
+			threads = append(threads, m.Thread())
+		}
 		o.exchange = w.placeOf(*m, 0)
 		if c := row.Value.Decision.Conversation; c != nil {
 			o.exchange = flow.Place(c.ID) // it stays where it was put
@@ -358,6 +362,9 @@ func (p *Pipeline) gather(ctx context.Context, plan *Plan, todo []*one) (*world,
 		}
 	}
 	if err := fetch(ctx, p.authors, "-", authors, w.authors); err != nil {
+		return nil, err
+	}
+	if err := fetch(ctx, p.threads, "-", threads, w.threads); err != nil {
 		return nil, err
 	}
 	if err := fetch(ctx, p.conversations, current, conversations, w.conversations); err != nil {

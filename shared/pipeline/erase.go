@@ -218,6 +218,9 @@ func (p *Pipeline) eraseMention(ctx context.Context, plan *Plan, id string, reco
 		return true, nil
 	})
 	p.recent.forget(id)
+	if err == nil {
+		err = p.dropMedia(ctx, id)
+	}
 	if err == nil && conv != "" && m.Direction != flow.Out {
 		err = p.eraseConversation(ctx, plan, conv, "", done)
 	}

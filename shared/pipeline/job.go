@@ -3,6 +3,7 @@ package pipeline
 import (
 	"context"
 	"encoding/json"
+	"strings"
 	"time"
 
 	"rapport/shared/config"
@@ -86,6 +87,10 @@ func (p *Pipeline) Jobs(ctx context.Context, batch []queue.Message) []error {
 		var id string
 		if err := json.Unmarshal(m.Body, &id); err != nil {
 			errs[i] = fault.New(fault.Invalid, "a job message is damaged: %w", err)
+			continue
+		}
+		if mention, is := strings.CutPrefix(id, mediaJob); is {
+			errs[i] = p.copyMedia(ctx, mention)
 			continue
 		}
 		errs[i] = p.work(ctx, id)

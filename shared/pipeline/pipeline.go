@@ -102,6 +102,8 @@ type Pipeline struct {
 	hours         hours
 	syncs         store.Table[SyncRow]
 	synced        *synced
+	medias        store.Table[MediaRow]
+	threads       store.Table[ThreadRow]
 	infos         map[string]network.Info // of the networks, by name: they never change
 	recent        *recent[MentionRow]     // nil where other processes write too
 }
@@ -137,6 +139,7 @@ func New(o Options) *Pipeline {
 	p.seen = store.Table[SeenRow]{Store: o.Store, Name: "seen"}
 	p.hourly = store.Table[HourRow]{Store: o.Store, Name: "hour"}
 	p.syncs, p.synced = store.Table[SyncRow]{Store: o.Store, Name: "sync"}, &synced{specs: map[string]string{}}
+	p.medias, p.threads = store.Table[MediaRow]{Store: o.Store, Name: "media"}, store.Table[ThreadRow]{Store: o.Store, Name: "thread"}
 	if o.Ports.Exact {
 		p.recent = &recent[MentionRow]{rows: map[string]store.Row[MentionRow]{}}
 	}

@@ -3,6 +3,7 @@ package pipeline
 import (
 	"slices"
 	"strings"
+	"time"
 
 	"rapport/shared/decide"
 	"rapport/shared/flow"
@@ -156,10 +157,41 @@ func (w *world) inputs(o *one) *decide.Inputs {
 			}
 		}
 	}
+	in.Crowd, _ = w.crowd(o)
 	if w.unsynced[m.Brand] {
 		in.Unknown = append(in.Unknown, decide.UnknownKeys)
 	}
 	return in
+}
+
+// crowd tells as which of those who complain under one post an author would count: 0 = was counted before, or does not
+// matter.
+func (w *world) crowd(o *one) (int, *held[ThreadRow]) {
+	t := w.threads[o.event.Mention.Thread()]
+	if t == nil || o.event.Verb != flow.New || o.line.Source == history {
+		return 0, nil
+	}
+	short := w.p.authorHash(o.event.Mention.Author.ID)
+	for i, c := range t.Value.Crowd {
+		if c.Author == short {
+			if c.Mention == o.event.Mention.ID { // an attempt that died half way
+				return i + 1, nil
+			}
+			return 0, nil
+		}
+	}
+	return len(t.Value.Crowd) + 1, t
+}
+
+// crowdFor is how long those who complain under one post are remembered, from the last on.
+const crowdFor = 30 * 24 * time.Hour
+
+// gatherCrowd counts an author among those who complain under one post, until there are enough for the alert.
+func (w *world) gatherCrowd(o *one, d decide.Decision) {
+	if n, t := w.crowd(o); d.Complaint && t != nil && n <= decide.Crowd(w.plan.Doc.Brand(o.event.Mention.Brand)) {
+		t.Value.Crowd = append(slices.Clone(t.Value.Crowd), Complainant{w.p.authorHash(o.event.Mention.Author.ID), o.event.Mention.ID})
+		t.Expires, t.dirty = w.now.Add(crowdFor), true
+	}
 }
 
 // exchange gives the conversation that an event belongs to: the present one of its place, or the one that its mention was
@@ -206,6 +238,7 @@ func (w *world) apply(o *one, row *held[MentionRow], d decide.Decision) {
 	if d.Alert != "" {
 		w.alerts = append(w.alerts, alert{o, d.Alert})
 	}
+	w.gatherCrowd(o, d)
 	w.remember(o, row, d)
 	w.applyAuthor(o, d)
 	w.applyConversation(d)

@@ -97,6 +97,17 @@ type AccountRow struct {
 	Problem string    `json:"problem,omitempty"`
 }
 
+// ThreadRow is who complained under one post, in the order of coming, as far as it matters. Kept under the thread's start.
+type ThreadRow struct {
+	Crowd []Complainant `json:"crowd,omitempty"`
+}
+
+// Complainant is an author, hashed, and with which mention they came.
+type Complainant struct {
+	Author  string `json:"author"`
+	Mention string `json:"mention"`
+}
+
 // SeenRow remembers that something with an id of the vendor was taken in.
 type SeenRow struct {
 	At time.Time `json:"at"`

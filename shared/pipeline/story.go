@@ -18,6 +18,7 @@ type Story struct {
 	Conversation *flow.Conversation `json:"conversation,omitempty"`
 	Lines        []StoryLine        `json:"lines"`
 	Receipts     []decide.Receipt   `json:"receipts,omitempty"`
+	Media        []MediaItem        `json:"media,omitempty"`   // attachments, and where their copies are
 	Records      map[string][]Shown `json:"records,omitempty"` // CRM account → what it is asked to hold
 }
 
@@ -66,6 +67,9 @@ func (p *Pipeline) Story(ctx context.Context, id string) (Story, error) {
 			return s, err
 		}
 		s.Conversation = &conv.Value.Conversation
+	}
+	if s.Media, err = p.Media(ctx, id); err != nil {
+		return s, err
 	}
 	return s, p.show(ctx, &s, row.Value)
 }

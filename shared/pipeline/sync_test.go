@@ -17,15 +17,15 @@ import (
 	"rapport/shared/pipeline"
 )
 
-// listing is a CRM whose records can be read in bulk, some hundred at a time.
-type listing struct {
+// bulkCRM is a CRM whose records can be read in bulk, some hundred at a time.
+type bulkCRM struct {
 	*crmFake
 	fields [][]string // that were asked for
 	fail   func(row int) error
 	given  int
 }
 
-func (l *listing) List(_ context.Context, _ crm.Account, object string, fields []string, cursor string) iter.Seq2[crm.Row, error] {
+func (l *bulkCRM) List(_ context.Context, _ crm.Account, object string, fields []string, cursor string) iter.Seq2[crm.Row, error] {
 	l.fields = append(l.fields, fields)
 	after, _ := strconv.Atoi(cursor)
 	return func(yield func(crm.Row, error) bool) {
@@ -47,15 +47,15 @@ func (l *listing) List(_ context.Context, _ crm.Account, object string, fields [
 	}
 }
 
-func (l *listing) Count(_ context.Context, _ crm.Account, object string) (int, error) {
+func (l *bulkCRM) Count(_ context.Context, _ crm.Account, object string) (int, error) {
 	return len(l.all(object)), nil
 }
 
 // matched is a rig whose CRM chooses its matching keys and holds some contacts.
-func matched(t *testing.T, contacts int) (*rig, *listing) {
+func matched(t *testing.T, contacts int) (*rig, *bulkCRM) {
 	t.Helper()
 	r := newRig(t, options{})
-	l := &listing{crmFake: r.crm}
+	l := &bulkCRM{crmFake: r.crm}
 	r.crms["crm"] = l
 	r.boot()
 	r.publish(strings.Replace(basic, "mode: write", "person: create, match: [{object: contact, email: [mail], phone: [mobile]}], mode: write", 1))
@@ -66,7 +66,7 @@ func matched(t *testing.T, contacts int) (*rig, *listing) {
 }
 
 // add makes a contact that is none of ours.
-func (l *listing) add(fields map[string]any) {
+func (l *bulkCRM) add(fields map[string]any) {
 	l.next++
 	row := &crm.Row{Found: true, ID: strconv.Itoa(l.next), Object: "contact", Fields: fields}
 	l.rows["contact/"+row.ID] = row
