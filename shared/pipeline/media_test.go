@@ -73,7 +73,9 @@ func shown(id string, urls ...string) flow.Event {
 	return e
 }
 
-func guarded(private bool) options { return options{http: rest.Guard(rest.GuardOptions{Private: private})} }
+func guarded(private bool) options {
+	return options{http: rest.Guard(rest.GuardOptions{Private: private})}
+}
 
 // states of a mention's attachments, in order.
 func (r *rig) states(mention string) string {
@@ -224,7 +226,9 @@ func TestCopiesGoWithTheMention(t *testing.T) {
 
 // The tenth who complains under one post raises one alert, whatever each of them says more.
 func TestACrowdUnderOnePost(t *testing.T) {
-	r := newRig(t, options{edit: func(s string) string { return strings.Replace(s, "    budget: 1\n", "    budget: 1\n    crowd: 3\n", 1) }})
+	r := newRig(t, options{edit: func(s string) string {
+		return strings.Replace(s, "    budget: 1\n", "    budget: 1\n    crowd: 3\n", 1)
+	}})
 	alerts := func() int { return strings.Count(r.log.String(), "people under one post") }
 	say := func(id, author, text string) {
 		t.Helper()
