@@ -57,7 +57,7 @@ networks:
     origin: %[1]s
     id: %[1]s/users/nordlicht
     brand: nordlicht
-    every: 1s
+    every: 5s
     replies: "on"
     streams: [notifications, own]
     secrets: {token: "aws:mastodon-token"}
@@ -495,12 +495,12 @@ func (s *stage) again(t *testing.T) {
 func (s *stage) answer(t *testing.T) {
 	kari := s.social.AddAccount(mastodontwin.Account{Name: "kari", Followers: 250})
 	s.tick(t)
-	id := s.social.Post(mastodontwin.Post{By: kari, Text: "@nordlicht Mein Akku brennt fast, das ist gefährlich! Bitte helft mir.", Language: "de"})
+	id := s.social.Post(mastodontwin.Post{By: kari, Text: "@nordlicht Mein Nordlicht Rad ist kaputt, der Akku lädt nicht. Bitte helft mir!", Language: "de"})
 	uri := s.social.URI(id)
 	var ticket hubspottwin.Row
 	s.ticking(t, "hubspot has a ticket of what was polled", func() bool {
 		for _, r := range s.portal.Rows("tickets") {
-			if strings.Contains(fmt.Sprint(r.Fields), "brennt fast") || strings.Contains(fmt.Sprint(r.Fields), uri) {
+			if strings.Contains(fmt.Sprint(r.Fields), uri) {
 				ticket = r
 				return true
 			}
@@ -530,11 +530,14 @@ func (s *stage) answer(t *testing.T) {
 
 // erasure removes what one author said, everywhere.
 func (s *stage) erasure(t *testing.T) {
-	const secret = "Meine Kundennummer ist K-98765"
+	const secret = "Elfenbeinturm am Hafen"
 	s.sayAs(t, 70, "wegda", secret+", bitte ruft mich an. Nordlicht!")
 	s.send(t)
 	s.arrived(t, 70, 71)
 	s.quiet(t)
+	if !strings.Contains(fmt.Sprint(s.feedback.Rows()), secret) {
+		t.Fatal("the text is not where it has to be removed")
+	}
 	s.must(t, "erase", "forum:wegda", "--yes")
 	s.ticking(t, "no CRM and no archive holds the text", func() bool {
 		if strings.Contains(fmt.Sprint(s.feedback.Rows()), secret) || strings.Contains(fmt.Sprint(s.portal.Rows("rapport_mention")), secret) {
