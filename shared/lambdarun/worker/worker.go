@@ -90,7 +90,7 @@ func Tick() {
 		if err != nil {
 			return nil, nil, err
 		}
-		plan, err := a.Plan(ctx, "")
+		_, err = a.Plan(ctx, "")
 		if fault.Is(err, fault.NotFound) {
 			return "nothing is configured yet", nil, nil
 		}
@@ -100,15 +100,12 @@ func Tick() {
 		if err := a.Tick(ctx, feed); err != nil {
 			return nil, nil, err
 		}
-		closed := 0
-		for _, c := range plan.Doc.CRMs {
-			if _, is, err := a.Closed(ctx, c.Name); err != nil {
-				return nil, nil, err
-			} else if is {
-				closed++
-			}
+		h, err := a.Health(ctx)
+		if err != nil {
+			return nil, nil, err
 		}
-		return "ticked", []telemetry.Measure{telemetry.Count(topology.MetricClosed, closed)}, nil
+		return "ticked", []telemetry.Measure{telemetry.Count(topology.MetricClosed, h.Closed), telemetry.Count(topology.MetricExpiring, h.Expiring),
+			telemetry.Percent(topology.MetricQuota, h.Quota)}, nil
 	}))
 }
 
