@@ -124,7 +124,10 @@ func (w *world) state(ctx context.Context) string {
 		fmt.Fprintf(&b, ", such as %s", missing[0])
 	}
 	for _, label := range w.circle.unanswered() {
-		fmt.Fprintf(&b, "; the answer to “%s” is not out", label)
+		story, _ := w.home.Story(ctx, flow.MentionID(w.circle.on[label], w.circle.native[label]))
+		if c := story.Conversation; c != nil {
+			fmt.Fprintf(&b, "; the answer to “%s” is not out: %s %s", label, c.ReplyState, c.ReplyNote)
+		}
 	}
 	if err != nil {
 		fmt.Fprintf(&b, "; %v", err)
