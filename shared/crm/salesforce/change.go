@@ -260,11 +260,12 @@ func (p polled) changes(raw network.Raw, r record) []flow.Change {
 			return nil // it answers nothing of ours
 		}
 	}
-	ch.ID = fmt.Sprintf("%s:%s:%d:%s", p.Object, id, at.UnixMilli(), ch.By)
 	for _, name := range p.Watch {
 		p.named(raw.Settings, ch.Fields, r, name)
 	}
 	p.objections(ch.Fields, r)
+	// Times are told to the second: what somebody changed twice within one is told apart by what stands there.
+	ch.ID = fmt.Sprintf("%s:%s:%d:%s:%s", p.Object, id, at.UnixMilli(), ch.By, digest(ch.Fields))
 	if ch.By != "self" {
 		return []flow.Change{ch}
 	}
@@ -313,11 +314,16 @@ func (p polled) state(ch flow.Change, r record) []flow.Change {
 	if fields[crm.FieldStatus] != nil {
 		ch.At = closed // not now, else it would close what was opened again since
 	}
+	ch.Verb, ch.By, ch.Fields = "update", "people", fields
+	ch.ID = fmt.Sprintf("%s:%s:state:%s", p.Object, ch.Record, digest(fields))
+	return []flow.Change{ch}
+}
+
+// digest is a short hash of fields.
+func digest(fields map[string]any) string {
 	data, _ := json.Marshal(fields) // keys are sorted
 	sum := sha256.Sum256(data)
-	ch.Verb, ch.By, ch.Fields = "update", "people", fields
-	ch.ID = fmt.Sprintf("%s:%s:state:%x", p.Object, ch.Record, sum[:9])
-	return []flow.Change{ch}
+	return fmt.Sprintf("%x", sum[:9])
 }
 
 // named puts a value under its word.

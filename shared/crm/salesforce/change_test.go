@@ -141,6 +141,23 @@ func TestReplies(t *testing.T) {
 
 // TestClosingIsDated: a case that a person closed and we wrote since was closed when it was closed, and one that nobody
 // closed is not told to be open because we wrote it.
+// TestTwiceInASecond: Salesforce tells times to the second. A note that was read before the approval came does not hide it.
+func TestTwiceInASecond(t *testing.T) {
+	p := answering(t)
+	r := caseOf("rapport:conversation:1")
+	r.ID = p.upsert(t, r)[0].ID
+	seen := map[string]bool{}
+	cursor := p.poll(t, "", nil)
+	p.clock.move(10 * time.Minute)
+	p.news(t, &cursor, seen)
+	p.Edit(r.ID, map[string]any{"Description": "Called the workshop."})
+	p.news(t, &cursor, seen)
+	p.Edit(r.ID, map[string]any{"rapport_reply__c": "Sorry!", "rapport_reply_state__c": "approved"})
+	if got := replies(p.news(t, &cursor, seen)); !slices.Equal(got, []string{"rapport:conversation:1: Sorry!"}) {
+		t.Errorf("the answers are %v", got)
+	}
+}
+
 func TestClosingIsDated(t *testing.T) {
 	p := answering(t)
 	r := caseOf("rapport:conversation:1")
