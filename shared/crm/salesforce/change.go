@@ -197,7 +197,7 @@ func (c client) cursor(at string) (cur cursor, fresh bool, err error) {
 			return cur, false, fault.New(fault.Invalid, "the cursor cannot be read: %w", err)
 		}
 	}
-	start := c.a.Now.UnixMilli()
+	start := c.a.Now.Truncate(time.Second).UnixMilli() // as times are told
 	if c.a.History {
 		start = 0
 	}

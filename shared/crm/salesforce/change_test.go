@@ -158,6 +158,20 @@ func TestTwiceInASecond(t *testing.T) {
 	}
 }
 
+// TestWithinTheFirstSecond: what is approved in the second in which the first poll began is told.
+func TestWithinTheFirstSecond(t *testing.T) {
+	p := answering(t)
+	r := caseOf("rapport:conversation:1")
+	r.ID = p.upsert(t, r)[0].ID
+	p.clock.move(time.Minute + 400*time.Millisecond)
+	cursor := p.poll(t, "", nil)
+	p.Edit(r.ID, map[string]any{"rapport_reply__c": "Sorry!", "rapport_reply_state__c": "approved"})
+	p.clock.move(10 * time.Minute)
+	if got := replies(p.news(t, &cursor, map[string]bool{})); !slices.Equal(got, []string{"rapport:conversation:1: Sorry!"}) {
+		t.Errorf("the answers are %v", got)
+	}
+}
+
 func TestClosingIsDated(t *testing.T) {
 	p := answering(t)
 	r := caseOf("rapport:conversation:1")
