@@ -41,7 +41,7 @@ func (s *Stack) function(f topology.Function) {
 	props := &awslambda.FunctionProps{
 		FunctionName: jsii.String(name), Description: jsii.String(f.Does), Role: role, LogGroup: logs,
 		Runtime: awslambda.Runtime_PROVIDED_AL2023(), Handler: jsii.String(topology.Handler), Architecture: awslambda.Architecture_ARM_64(),
-		Code: awslambda.Code_FromAsset(s.binaries(f.Name), nil), MemorySize: jsii.Number(f.Memory), Timeout: seconds(f.Limit),
+		Code: awslambda.Code_FromAsset(jsii.String(s.Settings.binaries(f.Name)), nil), MemorySize: jsii.Number(f.Memory), Timeout: seconds(f.Limit),
 		Environment: s.environment(), RecursiveLoop: awslambda.RecursiveLoop_ALLOW, // parked work goes round on purpose
 		LoggingFormat: awslambda.LoggingFormat_JSON, SystemLogLevelV2: awslambda.SystemLogLevel_WARN, ApplicationLogLevelV2: awslambda.ApplicationLogLevel_INFO,
 	}

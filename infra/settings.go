@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -138,6 +139,10 @@ func settings(node constructs.Node) (Settings, error) {
 	}
 	if s.Budget > 0 && s.Email == "" {
 		c.wrong("budget", "given together with email")
+	}
+	var err error
+	if s.Build, err = filepath.Abs(s.Build); err != nil {
+		c.errs = append(c.errs, err.Error())
 	}
 	if _, err := os.Stat(s.binaries("receive")); err != nil {
 		c.errs = append(c.errs, fmt.Sprintf("there are no binaries in %s: run `make functions`", s.Build))

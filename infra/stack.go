@@ -2,7 +2,6 @@ package main
 
 import (
 	"os"
-	"path/filepath"
 	"strings"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
@@ -107,13 +106,4 @@ func id(parts ...string) *string {
 		b.WriteString(strings.ToUpper(word[:1]) + word[1:])
 	}
 	return jsii.String(b.String())
-}
-
-// binaries gives the absolute folder of a function's binary.
-func (s *Stack) binaries(name string) *string {
-	dir, err := filepath.Abs(s.Settings.binaries(name))
-	if err != nil {
-		panic(err)
-	}
-	return jsii.String(dir)
 }
