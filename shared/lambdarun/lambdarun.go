@@ -72,10 +72,10 @@ func Start(name string, make func(*Function) Handler) {
 	lambda.StartWithOptions(make(f))
 }
 
-// Queue names a lane's source; see [Function.Time].
+// What of a call's time is kept for the answer.
 const (
-	margin = 2 * time.Second // of a call's time kept for the answer
-	share  = 5               // but never more than its fifth
+	margin = 2 * time.Second
+	share  = 5 // but never more than its fifth
 )
 
 // Time gives a context that ends early enough for an answer to reach the service.

@@ -4,7 +4,8 @@ package topology
 
 import "time"
 
-// Function is one place where code is woken.
+// Function is one place where code is woken. What it needs beside what is named here: of each lane that wakes it, to hide
+// messages for a time of its own and to send to its dead letters; report looks at how much waits in every lane.
 type Function struct {
 	Name   string
 	Does   string   // one sentence
