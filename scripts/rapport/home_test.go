@@ -81,6 +81,7 @@ func TestDay(t *testing.T) {
 	p.says("version 2", "config", "apply", "better.yaml", "--note", "stars are numbers")
 	p.holds(p.run(0, "config", "history"), "version 1", "version 2", "by tester", "stars are numbers")
 	p.says("2 decisions made again", "replay", "portal")
+	p.says("2 decisions made again from their receipts: 2 equal", "verify", "receipts", "portal")
 	p.says("version 3", "config", "rollback", "1")
 	p.says("no difference", "config", "diff", "1")
 	p.says("version 4", "config", "apply", "better.yaml")

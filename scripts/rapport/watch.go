@@ -401,13 +401,9 @@ func replayCommand(f *flags) *cobra.Command {
 				if err != nil {
 					return err
 				}
-				accounts := args
-				if len(args) == 0 {
-					for _, a := range plan.Doc.Networks {
-						accounts = append(accounts, a.Name)
-					}
-				} else if _, ok := plan.Doc.Network(args[0]); !ok {
-					return fault.New(fault.NotFound, "there is no network account %q in the configuration", args[0])
+				accounts, err := networkNames(plan, args)
+				if err != nil {
+					return err
 				}
 				r, err := h.Replay(c.Context(), plan, accounts, begin, end)
 				if err != nil {
@@ -424,6 +420,67 @@ func replayCommand(f *flags) *cobra.Command {
 	c.Flags().StringVar(&from, "from", time.Now().UTC().Format(time.DateOnly), "first day")
 	c.Flags().StringVar(&to, "to", "", "last day; default today")
 	return c
+}
+
+func verifyCommand(f *flags) *cobra.Command {
+	c := &cobra.Command{Use: "verify", Short: "Prove what was promised", RunE: onlyCommands}
+	var from, to string
+	receipts := &cobra.Command{
+		Use:   "receipts [ACCOUNT]",
+		Short: "Decide every event again from its own receipt and the configuration of that time: all must be equal",
+		Args:  cobra.MaximumNArgs(1),
+		RunE: func(c *cobra.Command, args []string) error {
+			begin, end, err := span(from, to)
+			if err != nil {
+				return err
+			}
+			return f.look(c.Context(), func(h *localrun.Home) error {
+				plan, err := h.Plan(c.Context(), "")
+				if err != nil {
+					return err
+				}
+				accounts, err := networkNames(plan, args)
+				if err != nil {
+					return err
+				}
+				r, err := h.VerifyReceipts(c.Context(), accounts, begin, end)
+				if err != nil {
+					return err
+				}
+				if f.json {
+					err = printJSON(c.OutOrStdout(), r)
+				} else {
+					fmt.Fprintf(c.OutOrStdout(), "%d decisions made again from their receipts: %d equal\n", r.Entries, r.Equal)
+					for _, x := range r.Changed {
+						fmt.Fprintf(c.OutOrStdout(), "differs: %s (receipt %s)\n", x.Mention, x.Line)
+					}
+				}
+				if err == nil && len(r.Changed) > 0 {
+					return errFound
+				}
+				return err
+			})
+		},
+	}
+	receipts.Flags().StringVar(&from, "from", time.Now().UTC().Format(time.DateOnly), "first day")
+	receipts.Flags().StringVar(&to, "to", "", "last day; default today")
+	c.AddCommand(receipts)
+	return c
+}
+
+// networkNames gives the one account that was named, or all.
+func networkNames(plan *pipeline.Plan, args []string) ([]string, error) {
+	if len(args) > 0 {
+		if _, ok := plan.Doc.Network(args[0]); !ok {
+			return nil, fault.New(fault.NotFound, "there is no network account %q in the configuration", args[0])
+		}
+		return args, nil
+	}
+	var names []string
+	for _, a := range plan.Doc.Networks {
+		names = append(names, a.Name)
+	}
+	return names, nil
 }
 
 // printReplay shows the diff a person decides on.
