@@ -42,11 +42,9 @@ func TestTwelveComplainants(t *testing.T) {
 	var batch []flow.Event
 	for i := range 200 {
 		h.now = h.now.Add(time.Second)
-		who, text := people[i%12], angry[i%len(angry)]
+		who, text := people[(i/4*3+i%4)%12], angry[i%len(angry)]
 		if i%4 == 3 {
 			who, text = fmt.Sprintf("freund%d", i%30), kind[i%len(kind)]
-		} else {
-			who = people[(i/4*3+i%4)%12]
 		}
 		if batch = append(batch, h.comment(fmt.Sprintf("m%d", i), who, text)); len(batch) == 7 || i == 199 {
 			h.send(batch...)

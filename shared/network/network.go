@@ -52,6 +52,7 @@ type Info struct {
 	Unit         string // runes, utf16, bytes, graphemes, weighted
 	Needs        []Need
 	FirstStreams []string // names of streams read when the account lists none
+	Bare         bool     // events tell no counts of their authors and Profiles, free of charge, does: it is asked about each once
 }
 
 // Field is one setting or secret.

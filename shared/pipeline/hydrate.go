@@ -13,8 +13,8 @@ import (
 	"rapport/shared/rest"
 )
 
-// hydrate reads what events only point at, and the profiles of authors of whom the network told nothing but the id and whom
-// nobody knows yet. A profile that cannot be had delays nothing; what was said does: its message goes again.
+// hydrate reads what events only point at, and the profiles of authors of whom the network told nothing but the id, or no
+// counts, and whom nobody knows yet. A profile that cannot be had delays nothing; what was said does: its message goes again.
 func (p *Pipeline) hydrate(ctx context.Context, plan *Plan, todo []*one, errs []error) []*one {
 	bare := map[string][]*one{} // by account
 	var names []string
@@ -27,9 +27,7 @@ func (p *Pipeline) hydrate(ctx context.Context, plan *Plan, todo []*one, errs []
 				errs[o.message] = err
 			}
 		}
-		a := o.event.Mention.Author
-		if _, can := p.Networks[o.account.Kind].(network.Profiler); can && !o.settled && errs[o.message] == nil && a.ID != "" && a.Name == "" && a.Handle == "" &&
-			o.event.Mention.Direction != flow.Out && o.event.Verb != flow.Delete {
+		if !o.settled && errs[o.message] == nil && p.bare(o) {
 			if bare[o.account.Name] == nil {
 				names = append(names, o.account.Name)
 			}
@@ -46,6 +44,15 @@ func (p *Pipeline) hydrate(ctx context.Context, plan *Plan, todo []*one, errs []
 		}
 	}
 	return rest
+}
+
+// bare tells whether an event says less of its author than a profile would.
+func (p *Pipeline) bare(o *one) bool {
+	a := o.event.Mention.Author
+	if _, can := p.Networks[o.account.Kind].(network.Profiler); !can || a.ID == "" || o.event.Mention.Direction == flow.Out || o.event.Verb == flow.Delete {
+		return false
+	}
+	return a.Name == "" && a.Handle == "" || !a.Counted && p.infos[o.account.Kind].Bare
 }
 
 // fill reads what a thin event points at. What is gone meanwhile, or may not be read, is rejected with that reason.
@@ -108,11 +115,13 @@ func (p *Pipeline) whoseLine(m flow.Mention) string {
 	return ""
 }
 
-// introduce reads the profiles of authors of one account whom nobody knows yet.
+// introduce reads the profiles of authors of one account whom nobody knows yet, or under another handle: it may have been
+// evidence.
 func (p *Pipeline) introduce(ctx context.Context, plan *Plan, list []*one) {
-	ids := map[string]bool{}
+	ids, handles := map[string]bool{}, map[string]string{}
 	for _, o := range list {
-		ids[o.event.Mention.Author.ID] = true
+		a := o.event.Mention.Author
+		ids[a.ID], handles[a.ID] = true, a.Handle
 	}
 	known := map[string]*held[AuthorRow]{}
 	if err := fetch(ctx, p.authors, "-", sorted(ids), known); err != nil {
@@ -122,7 +131,9 @@ func (p *Pipeline) introduce(ctx context.Context, plan *Plan, list []*one) {
 	profiler := p.Networks[conf.Kind].(network.Profiler)
 	var natives []string
 	for _, id := range sorted(ids) {
-		if known[id].Version == 0 {
+		row := known[id]
+		moved := p.infos[conf.Kind].Bare && row.Value.Author.Handle != handles[id] && !row.Value.Objected
+		if row.Version == 0 || moved {
 			natives = append(natives, flow.Native(id))
 		}
 	}

@@ -304,7 +304,6 @@ func (r *replay) read(plan *Plan, e archive.Entry) (flow.Event, bool) {
 // shown is one record as a configuration leaves it.
 type shown struct {
 	kind   string
-	owner  string // field that says whose it is
 	record crm.Record
 	rule   func(field string) string
 }

@@ -5,11 +5,9 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"log/slog"
 	"maps"
 	"net/http"
-	"net/http/httptest"
 	"slices"
 	"strings"
 	"testing"
@@ -721,18 +719,6 @@ func edited(e flow.Event, text string, at time.Time) flow.Event {
 
 func deleted(e flow.Event, at time.Time) flow.Event {
 	return flow.Event{Verb: flow.Delete, At: at, Mention: flow.Mention{ID: e.Mention.ID, Network: "site", Kind: e.Mention.Kind, Direction: e.Mention.Direction, Author: flow.Author{ID: e.Mention.Author.ID}}}
-}
-
-// handler answers HTTP calls without a socket.
-type handler struct{ http.Handler }
-
-func (h handler) RoundTrip(r *http.Request) (*http.Response, error) {
-	if r.Body == nil {
-		r.Body = io.NopCloser(strings.NewReader(""))
-	}
-	w := httptest.NewRecorder()
-	h.ServeHTTP(w, r)
-	return w.Result(), nil
 }
 
 // Short names for what tests make often.

@@ -196,15 +196,15 @@ func (c client) make(ctx context.Context, list []todo, some []int) error {
 }
 
 // soap writes a component as the Metadata API takes it.
-func (p component) soap(b *strings.Builder) {
+func (c component) soap(b *strings.Builder) {
 	var in bytes.Buffer
-	el("fullName", p.name).write(&in, "")
-	for _, k := range p.kids {
+	el("fullName", c.name).write(&in, "")
+	for _, k := range c.kids {
 		if k.name != "fullName" {
 			k.write(&in, "")
 		}
 	}
-	b.WriteString(`<metadata xsi:type="` + p.kind + `">` + in.String() + `</metadata>`)
+	b.WriteString(`<metadata xsi:type="` + c.kind + `">` + in.String() + `</metadata>`)
 }
 
 // soap makes a call of the Metadata API, which answers at once.

@@ -4,7 +4,11 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -19,6 +23,7 @@ import (
 	"rapport/shared/queue"
 	queuememory "rapport/shared/queue/memory"
 	"rapport/shared/rest"
+	"rapport/shared/store"
 	storememory "rapport/shared/store/memory"
 	"rapport/shared/topology"
 	twin "rapport/shared/twin/bluesky"
@@ -50,6 +55,8 @@ type stage struct {
 	queue  *queuememory.Queue
 	sky    *twin.Server
 	portal *hubspottwin.Portal
+	store  store.Store
+	asked  atomic.Int64 // calls for profiles
 }
 
 func open(t *testing.T) *stage {
@@ -59,12 +66,18 @@ func open(t *testing.T) *stage {
 	id := func() string { s.ids++; return fmt.Sprintf("%08d", s.ids) }
 	s.sky = twin.New(twin.Options{Now: clock})
 	s.portal = hubspottwin.New(hubspottwin.Options{Now: clock, Token: "pat-eu1-c4n4ry-4711"})
-	sky, portal := httptest.NewServer(s.sky), httptest.NewServer(s.portal)
+	sky, portal := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(r.URL.Path, "getProfiles") {
+			s.asked.Add(1)
+		}
+		s.sky.ServeHTTP(w, r)
+	})), httptest.NewServer(s.portal)
 	client := rest.Guard(rest.GuardOptions{Private: true})
 	t.Cleanup(func() { client.CloseIdleConnections(); sky.Close(); portal.Close() })
 	s.queue = queuememory.New(queuememory.Options{Now: clock, NewID: id})
+	s.store = storememory.New(storememory.Options{Now: clock})
 	var err error
-	s.app, err = app.New(t.Context(), app.Options{Store: storememory.New(storememory.Options{Now: clock}), Queue: s.queue, Archive: archivememory.New(),
+	s.app, err = app.New(t.Context(), app.Options{Store: s.store, Queue: s.queue, Archive: archivememory.New(),
 		Secrets:  vault{"env:SKY": "nord-lich-twin-pass", "env:HUB": "pat-eu1-c4n4ry-4711"},
 		Networks: map[string]network.Network{"bluesky": bluesky.New()}, CRMs: map[string]crm.CRM{"hubspot": hubspot.New()},
 		Ports: pipeline.Ports{Now: clock, NewID: id, Log: slog.New(slog.DiscardHandler), HTTP: client}})
@@ -142,5 +155,46 @@ func TestWholeWay(t *testing.T) {
 	s.live(3 * time.Minute)
 	if rows, n := s.portal.Rows("tickets"), s.sky.LogIns(); len(rows) != 2 || n != 1 {
 		t.Errorf("%d tickets, want 2; %d log-ins, want 1", len(rows), n)
+	}
+}
+
+// TestAuthorsAreLookedUp: notifications tell no counts, so each author's profile is read once, 25 a call, and again under
+// another handle, which may have been evidence. Without the profile nothing is held up.
+func TestAuthorsAreLookedUp(t *testing.T) {
+	s := open(t)
+	s.live(2 * time.Minute)
+	row := func(did string) flow.Author {
+		t.Helper()
+		got, err := store.Table[pipeline.AuthorRow]{Store: s.store, Name: "author"}.One(t.Context(), flow.MentionID("bluesky", did), "-")
+		if err != nil {
+			t.Fatal(err)
+		}
+		return got.Value.Author
+	}
+	dids := make([]string, 30)
+	for i := range dids {
+		handle := fmt.Sprintf("gast%d.example", i)
+		dids[i] = s.sky.AddAccount(twin.Account{Handle: handle, Display: "Gast", Followers: 4000 + i})
+		s.sky.Post(twin.Post{By: handle, Text: "@nordlicht.example Schönes Rad!"})
+	}
+	s.live(2 * time.Minute)
+	for i, did := range dids {
+		if a := row(did); !a.Counted || a.Followers != 4000+i {
+			t.Fatalf("author %d: %+v", i, a)
+		}
+	}
+	if n := s.asked.Load(); n != 2 {
+		t.Errorf("%d calls for 30 profiles, want 2", n)
+	}
+	s.sky.Post(twin.Post{By: "gast1.example", Text: "@nordlicht.example Wirklich schön!"})
+	s.live(2 * time.Minute)
+	if n := s.asked.Load(); n != 2 {
+		t.Errorf("who is known was looked up again: %d calls", n)
+	}
+	s.sky.Rename("gast1.example", "gast1.bsky.social")
+	s.sky.Post(twin.Post{By: "gast1.bsky.social", Text: "@nordlicht.example Immer noch!"})
+	s.live(2 * time.Minute)
+	if a := row(dids[1]); a.Handle != "gast1.bsky.social" || slices.Contains(a.Proven, "https://gast1.example") || a.Followers != 4001 {
+		t.Errorf("after the handle changed: %+v", a)
 	}
 }

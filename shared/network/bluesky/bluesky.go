@@ -70,7 +70,7 @@ func (Network) Info() network.Info {
 		Secrets: []network.Field{
 			{Name: "password", Title: "App password", Type: "text", Help: "from Settings > Privacy and security > App passwords; not needed after Connect, which keeps the session alone"},
 		},
-		Poll: time.Minute,
+		Poll: time.Minute, Bare: true,
 		// Log-ins have a limit of their own (100 a day were seen): only Exchange and a failed Refresh log in.
 		Buckets: []network.Bucket{{Name: "default", Calls: 3000, Per: 5 * time.Minute, Shared: "origin", Reserve: 20}},
 		Rules: network.Rules{MayMatch: "yes", MayScore: true, MayStore: true, OnDelete: "blank", DeleteBy: 24 * time.Hour,

@@ -264,12 +264,12 @@ func TestRefusedLogIns(t *testing.T) {
 
 // TestLimit: the reset in Unix seconds is the wait; the edge's 403 is no reason to log in again.
 func TestLimit(t *testing.T) {
-	s, a := account(twin.Options{Quota: 1, Now: func() time.Time { return noon.Add(time.Minute) }}, "notifications")
-	_, _ = bluesky.New().Poll(t.Context(), a, "")
-	if _, err := bluesky.New().Poll(t.Context(), a, ""); !fault.Is(err, fault.RateLimited) || fault.After(err) != 4*time.Minute {
+	_, busy := account(twin.Options{Quota: 1, Now: func() time.Time { return noon.Add(time.Minute) }}, "notifications")
+	_, _ = bluesky.New().Poll(t.Context(), busy, "")
+	if _, err := bluesky.New().Poll(t.Context(), busy, ""); !fault.Is(err, fault.RateLimited) || fault.After(err) != 4*time.Minute {
 		t.Errorf("%v, wait %v", err, fault.After(err))
 	}
-	s, a = account(twin.Options{}, "notifications")
+	s, a := account(twin.Options{}, "notifications")
 	s.Edge(true)
 	if _, err := bluesky.New().Poll(t.Context(), a, ""); !fault.Is(err, fault.Unavailable) {
 		t.Errorf("edge: %v", err)
