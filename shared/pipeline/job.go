@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"strings"
+	"sync"
 	"time"
 
 	"rapport/shared/config"
@@ -106,6 +107,7 @@ func (p *Pipeline) work(ctx context.Context, id string) error {
 	if !ok { // of two messages one works; who holds the lease may also have died
 		return p.wake(ctx, id, time.Minute)
 	}
+	release = sync.OnceFunc(release)
 	defer release()
 	row, err := p.jobs.One(ctx, id, "-")
 	j := &row.Value
@@ -149,6 +151,7 @@ func (p *Pipeline) work(ctx context.Context, id string) error {
 	case j.State == "done" && wait > 0:
 		return p.wakeAt(ctx, id, p.now().Add(wait))
 	}
+	release() // the next page may be handed out before this call is over, and would wait a minute for the lease
 	return p.wake(ctx, id, wait)
 }
 
