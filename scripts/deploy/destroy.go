@@ -26,7 +26,13 @@ func destroy(ctx context.Context, a account, o options) error {
 		return fmt.Errorf("there is no stack %s in %s", o.stack, a.region)
 	}
 	table, bucket, pool, key := s.output("TableName"), s.output("ArchiveName"), s.output("UserPoolId"), s.output("KeyArn")
-	kept := strings.Join([]string{"table " + table, "archive " + bucket, "users " + pool, "key " + key}, "\n  ")
+	var list []string
+	for _, what := range [][2]string{{"table", table}, {"archive", bucket}, {"users", pool}, {"key", key}} {
+		if what[1] != "" {
+			list = append(list, what[0]+" "+what[1])
+		}
+	}
+	kept := strings.Join(list, "\n  ")
 	if o.purge == "" {
 		fmt.Fprintf(o.out, "These stay:\n  %s\n", kept)
 		err = o.ask("Delete the stack " + o.stack + "?")

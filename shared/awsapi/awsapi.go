@@ -212,12 +212,13 @@ func code(a Answer) string {
 			Type string `json:"__type"`
 		}
 		var x struct {
-			Code string `xml:"Code"`
+			Code  string `xml:"Code"`
+			Inner string `xml:"Error>Code"` // of services that take forms
 		}
 		if json.Unmarshal(a.Body, &j) == nil {
 			word = j.Type
 		} else if xml.Unmarshal(a.Body, &x) == nil {
-			word = x.Code
+			word = x.Code + x.Inner
 		}
 	}
 	word, _, _ = strings.Cut(word, ":")
