@@ -328,3 +328,42 @@ func TestMetaSubscription(t *testing.T) {
 		t.Error("nobody subscribed again")
 	}
 }
+
+// TestInstagramDeletions: Instagram tells nobody of deletions; they are found by looking, also beside something that may not be
+// looked at, and never where a withdrawn permission makes everything look deleted.
+func TestInstagramDeletions(t *testing.T) {
+	r, s := metaRig(t, twin.Options{})
+	media := s.Say(twin.Post{Platform: twin.Instagram, Text: "Neu im Laden."})
+	gone := s.Say(twin.Post{Platform: twin.Instagram, By: "42", On: media, Text: "Das Licht ist kaputt, unverschämt!"})
+	kept := s.Say(twin.Post{Platform: twin.Instagram, By: "43", On: media, Text: "Tolles Licht!"})
+	walled := s.Say(twin.Post{By: "41", Text: "Mit nord im Wald", Mention: true})
+	page := s.Say(twin.Post{Text: "Guten Morgen."})
+	below := s.Say(twin.Post{By: "44", On: page, Text: "Moin! Mein Licht ist kaputt."})
+	deliver(r, s)
+	r.tick() // remembers when to look first
+	s.Remove(gone)
+	s.Wall(walled)
+	s.Bodies() // the webhook of what is removed on Facebook never arrives
+	s.Remove(below)
+	s.Bodies()
+	deleted := func(native string) bool {
+		return find(table[pipeline.MentionRow](r, "mention"), "meta:"+native).Mention.Deleted
+	}
+	s.Blind(true)
+	r.live(26*time.Hour, time.Hour)
+	for _, native := range []string{gone, kept, walled, below} {
+		if deleted(native) {
+			t.Errorf("%s was deleted for want of a permission", native)
+		}
+	}
+	s.Blind(false)
+	for _, account := range []string{"site", "site2"} { // somebody connects them anew
+		if err := r.app.SaveToken(t.Context(), account, network.Token{Access: flow.NewSecret("twin-page-token")}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	r.live(30*time.Hour, time.Hour)
+	if !deleted(gone) || !deleted(below) || deleted(kept) || deleted(walled) {
+		t.Errorf("deleted: %v %v, want both; kept %v %v, want neither", deleted(gone), deleted(below), deleted(kept), deleted(walled))
+	}
+}

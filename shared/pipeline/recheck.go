@@ -114,7 +114,7 @@ func (p *Pipeline) recheck(ctx context.Context, j *JobRow) (more bool, err error
 	return hour.Before(j.To), nil
 }
 
-// lookUp looks up mentions in one call, and makes what changed durable.
+// lookUp looks up mentions in one call, and makes what changed durable. One that the network refuses is left as it is.
 func (p *Pipeline) lookUp(ctx context.Context, plan *Plan, conf config.Account, checker network.Checker, ids []string) error {
 	known := map[string]*held[MentionRow]{}
 	if err := fetch(ctx, p.mentions, "-", ids, known); err != nil {
@@ -139,6 +139,17 @@ func (p *Pipeline) lookUp(ctx context.Context, plan *Plan, conf config.Account, 
 		bodies, gone, err = checker.Check(ctx, a, list)
 		return err
 	})
+	if fault.Is(err, fault.Invalid) || fault.Is(err, fault.NotFound) {
+		if len(list) > 1 { // one of them spoils the call
+			half := len(ids) / 2
+			if err := p.lookUp(ctx, plan, conf, checker, ids[:half]); err != nil {
+				return err
+			}
+			return p.lookUp(ctx, plan, conf, checker, ids[half:])
+		}
+		p.Ports.Log.Warn("a mention cannot be looked up", "account", conf.Name, "mention", list[0].ID, "error", brief(err.Error()))
+		return nil
+	}
 	if err != nil {
 		return err
 	}

@@ -141,6 +141,31 @@ func TestCheck(t *testing.T) {
 	}
 }
 
+// TestWhatMayNotBeRead: with a permission withdrawn all things look deleted, which is no reason to delete them; and one thing
+// on a foreign page that the app may not read says nothing of the token.
+func TestWhatMayNotBeRead(t *testing.T) {
+	for _, platform := range []string{twin.Facebook, twin.Instagram} {
+		s, a := stage(t, twin.Options{}, platform)
+		on := s.Say(twin.Post{Platform: platform, Text: "Neu im Laden."})
+		m := flow.Mention{ID: "meta:" + s.Say(twin.Post{Platform: platform, By: "41", On: on, Text: "Schön!"}), Root: "meta:" + on}
+		s.Blind(true)
+		if bodies, gone, err := meta.New().Check(t.Context(), a, []flow.Mention{m}); !fault.Is(err, fault.Unauthorized) || len(gone)+len(bodies) > 0 {
+			t.Errorf("%s: without the permission: gone %v, %v", platform, gone, err)
+		}
+		s.Blind(false)
+		s.Remove(flow.Native(m.ID))
+		if _, gone, err := meta.New().Check(t.Context(), a, []flow.Mention{m}); err != nil || len(gone) != 1 {
+			t.Errorf("%s: deleted: gone %v, %v", platform, gone, err)
+		}
+	}
+	s, a := stage(t, twin.Options{}, twin.Facebook)
+	m := flow.Mention{ID: "meta:" + s.Say(twin.Post{By: "41", Text: "Mit Nordlicht im Wald", Mention: true})}
+	s.Wall(flow.Native(m.ID))
+	if _, gone, err := meta.New().Check(t.Context(), a, []flow.Mention{m}); !fault.Is(err, fault.Invalid) || len(gone) > 0 {
+		t.Errorf("what stands elsewhere: gone %v, %v", gone, err)
+	}
+}
+
 // TestHumanAgent: the tag goes out only after 24 hours, only for what a human wrote, only where the setting allows it.
 func TestHumanAgent(t *testing.T) {
 	clock := noon

@@ -113,13 +113,16 @@ func judge(said refusal, resp rest.Response, now time.Time) error {
 		return fault.Wait(fault.Unavailable, rest.RetryAfter(resp.Header, now), "Meta is out of order for the moment (code %d)", c)
 	case c == 100 && said.Sub == 33, c == 803:
 		return fault.New(fault.Gone, "it is gone, or this account may not see it any more (code %d)", c)
-	case c == 10, c >= 200 && c < 300:
+	case said.forbids():
 		return fault.New(fault.Unauthorized, "the app lacks a permission for this, or Advanced Access to it (code %d: %s)", c, short(said))
 	case c == 506:
 		return fault.New(fault.Conflict, "the same text was posted there already (code %d)", c)
 	}
 	return fault.New(fault.Invalid, "Meta refuses it (code %d/%d): %s", said.Code, said.Sub, short(said))
 }
+
+// forbids tells whether a permission is lacking.
+func (x refusal) forbids() bool { return x.Code == 10 || x.Code >= 200 && x.Code < 300 }
 
 // dead says why a token is refused.
 func dead(said refusal) string {
@@ -309,10 +312,15 @@ func (Network) Check(ctx context.Context, a network.Account, mentions []flow.Men
 		if isMessage(native) || native == "" {
 			continue
 		}
-		n, err := look(ctx, a, native)
+		n, said, err := look(ctx, a, native)
 		switch {
 		case fault.Is(err, fault.Gone):
+			if err := sees(ctx, a); err != nil {
+				return nil, nil, err
+			}
 			gone = append(gone, m.ID)
+		case said.forbids() && !at(a, m): // one foreign thing is no reason to doubt the token
+			return nil, nil, fault.New(fault.Invalid, "what stands on a foreign page may not be read by this app (code %d)", said.Code)
 		case err != nil:
 			return nil, nil, err
 		default:
@@ -322,8 +330,24 @@ func (Network) Check(ctx context.Context, a network.Account, mentions []flow.Men
 	return bodies, gone, nil
 }
 
+// at tells whether something stands on the account's own page.
+func at(a network.Account, m flow.Mention) bool {
+	own := func(native string) bool { return strings.HasPrefix(native, a.ID+"_") }
+	return platformOf(a) == instagram || own(flow.Native(m.ID)) || own(flow.Native(m.Root)) || own(flow.Native(m.Parent))
+}
+
+// sees makes sure that what looks deleted is: with a permission withdrawn all things look so, but lists are refused.
+func sees(ctx context.Context, a network.Account) error {
+	edge := "/feed"
+	if platformOf(a) == instagram {
+		edge = "/media"
+	}
+	_, _, err := call(ctx, a, "", "/"+url.PathEscape(a.ID)+edge, url.Values{"fields": {"id,comments.limit(1){id}"}, "limit": {"1"}}, nil, nil)
+	return err
+}
+
 // look reads one thing.
-func look(ctx context.Context, a network.Account, native string) (node, error) {
+func look(ctx context.Context, a network.Account, native string) (node, refusal, error) {
 	var n node
 	if of, ok := strings.CutPrefix(native, mentionPrefix); ok {
 		media, comment, isComment := strings.Cut(of, ".")
@@ -335,26 +359,26 @@ func look(ctx context.Context, a network.Account, native string) (node, error) {
 			Media   *node `json:"mentioned_media"`
 			Comment *node `json:"mentioned_comment"`
 		}
-		_, _, err := call(ctx, a, "", "/"+url.PathEscape(a.ID), url.Values{"fields": {field}}, nil, &answer)
+		said, _, err := call(ctx, a, "", "/"+url.PathEscape(a.ID), url.Values{"fields": {field}}, nil, &answer)
 		switch {
 		case err != nil:
-			return n, err
+			return n, said, err
 		case answer.Comment != nil:
-			return *answer.Comment, nil
+			return *answer.Comment, said, nil
 		case answer.Media != nil:
-			return *answer.Media, nil
+			return *answer.Media, said, nil
 		}
-		return n, fault.New(fault.Gone, "the mention is gone, or its account is private now")
+		return n, said, fault.New(fault.Gone, "the mention is gone, or its account is private now")
 	}
 	fields := "id,message,created_time,from,permalink_url,parent"
 	if platformOf(a) == instagram {
 		fields = "id,text,timestamp,username,from,parent_id,media"
 	}
-	_, _, err := call(ctx, a, "", "/"+url.PathEscape(native), url.Values{"fields": {fields}}, nil, &n)
+	said, _, err := call(ctx, a, "", "/"+url.PathEscape(native), url.Values{"fields": {fields}}, nil, &n)
 	if err == nil && n.ID == "" {
 		err = fault.New(fault.Transient, "Meta's answer names no id")
 	}
-	return n, err
+	return n, said, err
 }
 
 // body writes a node in the shape of a webhook, so that both are read alike.

@@ -164,6 +164,10 @@ func (c *call) route(path string) {
 		c.below(id)
 	case edge == "mentions" && post:
 		c.mention()
+	case (edge == "feed" || edge == "media") && c.blind:
+		c.fail(403, 10, 0, "(#10) Application does not have permission for this action")
+	case edge == "feed" || edge == "media":
+		c.answer(map[string]any{"data": []any{}})
 	case edge == "" && strings.HasPrefix(c.q.Get("fields"), "mentioned_"):
 		c.mentioned()
 	case edge == "":
@@ -244,7 +248,9 @@ func (c *call) object(id string) {
 	case known:
 		given, family, _ := strings.Cut(p.Name, " ")
 		c.answer(map[string]any{"id": id, "first_name": given, "last_name": family, "profile_pic": "https://cdn.meta.example/" + id})
-	case t != nil && !t.gone:
+	case t != nil && t.walled:
+		c.fail(403, 10, 0, "(#10) This endpoint requires the 'pages_read_engagement' permission or the 'Page Public Content Access' feature.")
+	case t != nil && !t.gone && !c.blind:
 		c.answer(c.node(t))
 	default:
 		c.missing(id)

@@ -78,6 +78,7 @@ type thing struct {
 	at      time.Time
 	gone    bool
 	barred  bool
+	walled  bool
 	byAPI   bool
 	private bool // was answered privately
 }
@@ -102,6 +103,7 @@ type Server struct {
 	codes  map[string]bool
 	fields map[string][]string // subscribed fields by Page or account
 	off    bool                // the app's callback is switched off
+	blind  bool                // the permission to read what people say was withdrawn
 	calls  int
 	open   []event
 }
@@ -282,6 +284,22 @@ func (s *Server) Bar(id string) {
 	if t := s.things[bare(id)]; t != nil {
 		t.barred = true
 	}
+}
+
+// Wall forbids our app to read something that stands elsewhere: code 10, as without Page Public Content Access.
+func (s *Server) Wall(id string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if t := s.things[bare(id)]; t != nil {
+		t.walled = true
+	}
+}
+
+// Blind withdraws the permission to read what people say, or gives it back: single things look deleted then, lists are refused.
+func (s *Server) Blind(on bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.blind = on
 }
 
 // Write is a private message of somebody to the brand; it gives its native id.
