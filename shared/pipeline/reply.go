@@ -257,6 +257,9 @@ func (p *Pipeline) refusal(ctx context.Context, conf config.Account, can bool, r
 		return "rules may not answer for account " + conf.Name + ": its replies are not on", nil
 	case conv.Value.Erased || mention.Value.Erased:
 		return "the author's traces were erased", nil
+	case mention.Version == 0 && slices.ContainsFunc(c.Turns, func(t flow.Turn) bool { return t.Mention == r.Mention }):
+		// Who took it in got as far as the conversation; the message that brought it comes again.
+		return "", fault.New(fault.Transient, "what it answers is not written down yet")
 	case mention.Version == 0:
 		return "what it answers is not known", nil
 	case mention.Value.Mention.Deleted:

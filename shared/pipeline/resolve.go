@@ -39,7 +39,11 @@ func (w *world) decide(o *one) {
 		o.line.Outcome, o.line.Reason = ledger.Merged, "the same event came before"
 		return
 	}
-	if reason := outdated(row.Value, exists(row), o.event); reason != "" {
+	if reason := outdated(row.Value, exists(row), o.event); reason != "" && w.leftover(o, row) {
+		o.event.Verb, o.event.At = flow.Delete, row.Value.At
+		m := &o.event.Mention
+		m.Deleted, m.Text, m.Media, m.Links, m.Extra = true, "", nil, nil, nil
+	} else if reason != "" {
 		o.settled, o.known = true, true
 		o.line.Outcome, o.line.Reason = ledger.Merged, reason
 		return
@@ -75,6 +79,15 @@ func outdated(known MentionRow, exists bool, e flow.Event) string {
 		return "older than what is known"
 	}
 	return ""
+}
+
+// leftover tells whether a conversation shows what is deleted: an attempt wrote it there and then lost to the deletion. What it
+// left goes the way of what is deleted.
+func (w *world) leftover(o *one, row *held[MentionRow]) bool {
+	c := w.exchange(o)
+	return row.Value.Mention.Deleted && exists(c) && slices.ContainsFunc(c.Value.Conversation.Turns, func(t flow.Turn) bool {
+		return t.Mention == o.event.Mention.ID && !t.Deleted
+	})
 }
 
 // react takes in new counts of likes, shares and comments.
