@@ -3,6 +3,7 @@ package pipeline
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -163,6 +164,8 @@ func (p *Pipeline) reply(ctx context.Context, id string) error {
 	}
 	reason, err := p.refusal(ctx, conf, can, &row.Value.Reply, unsure)
 	switch {
+	case errors.Is(err, errNotYet):
+		return p.orLater(ctx, &row, err)
 	case err != nil:
 		return err
 	case reason != "" && unsure:
@@ -228,6 +231,9 @@ func (p *Pipeline) orLater(ctx context.Context, row *store.Row[ReplyRow], cause 
 	return p.wakeReply(ctx, *r, wait)
 }
 
+// errNotYet says that who took in what an answer answers got as far as its conversation; the message that brought it comes again.
+var errNotYet = fault.New(fault.Transient, "what it answers is not written down yet")
+
 // refusal tells why an answer is not sent, "" if it may be, and puts its window right. unsure = an earlier try may have sent it.
 func (p *Pipeline) refusal(ctx context.Context, conf config.Account, can bool, r *flow.Reply, unsure bool) (string, error) {
 	info := p.infos[conf.Kind]
@@ -258,8 +264,7 @@ func (p *Pipeline) refusal(ctx context.Context, conf config.Account, can bool, r
 	case conv.Value.Erased || mention.Value.Erased:
 		return "the author's traces were erased", nil
 	case mention.Version == 0 && slices.ContainsFunc(c.Turns, func(t flow.Turn) bool { return t.Mention == r.Mention }):
-		// Who took it in got as far as the conversation; the message that brought it comes again.
-		return "", fault.New(fault.Transient, "what it answers is not written down yet")
+		return "", errNotYet
 	case mention.Version == 0:
 		return "what it answers is not known", nil
 	case mention.Value.Mention.Deleted:
