@@ -206,6 +206,9 @@ func TestNothingElseIsPublishedFromSalesforce(t *testing.T) {
 	relay("Case", id, "UPDATE", map[string]any{"rapport_reply__c": secret}) // written, and approved by nobody
 	relay("Case", id, "UPDATE", map[string]any{"rapport_reply__c": secret, "rapport_reply_state__c": "draft"})
 	org.Edit(id, map[string]any{"Description": secret, "Subject": secret, "rapport_reply__c": secret, "rapport_reply_reason__c": secret})
+	for _, name := range []string{"Description", "Subject", "Status", "Priority", "rapport_status__c", "rapport_action__c", "rapport_reply_reason__c", "rapport_reply_visibility__c", "Reply_State__c", "Approved__c"} {
+		relay("Case", id, "UPDATE", map[string]any{name: "approved"})
+	}
 	h.live(10 * time.Minute)
 	if len(h.net.posted)+h.net.calls != 0 {
 		t.Fatalf("%d calls of the network, posted %q", h.net.calls, h.net.posted)
