@@ -204,3 +204,10 @@ func parse(t *testing.T, raw network.Raw) []flow.Event {
 	}
 	return events
 }
+
+// TestRules: who said something on X is matched with a customer only by what they told us or show in public.
+func TestRules(t *testing.T) {
+	if r := x.New().Info().Rules; r.MayMatch != "told" || r.OnDelete != "blank" || r.DeleteBy > 24*time.Hour {
+		t.Errorf("%+v", r)
+	}
+}

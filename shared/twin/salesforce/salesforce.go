@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -306,6 +307,10 @@ func (g *Org) collection(r *http.Request, rest []string, body []byte) (int, int,
 	assign := !strings.EqualFold(r.Header.Get("Sforce-Auto-Assign"), "FALSE")
 	allow := strings.Contains(strings.ToLower(r.Header.Get("Sforce-Duplicate-Rule-Header")), "allowsave=true")
 	seen := map[string]bool{}
+	before, failed := state{}, false
+	if in.AllOrNone {
+		before = g.snapshot()
+	}
 	var out []any
 	for _, rec := range in.Records {
 		key, _ := rec[external].(string)
@@ -318,6 +323,7 @@ func (g *Org) collection(r *http.Request, rest []string, body []byte) (int, int,
 			id, created, p = g.write(rec, external, assign, allow)
 		}
 		seen[key] = true
+		failed = failed || p != nil
 		switch {
 		case p != nil && external == "":
 			out = append(out, map[string]any{"id": rec["id"], "success": false, "errors": []any{p.row()}})
@@ -329,7 +335,42 @@ func (g *Org) collection(r *http.Request, rest []string, body []byte) (int, int,
 			out = append(out, map[string]any{"id": id, "success": true, "created": created, "errors": []any{}})
 		}
 	}
+	if in.AllOrNone && failed {
+		g.restore(before)
+		for i := range out {
+			if row := out[i].(map[string]any); row["success"] == true {
+				out[i] = map[string]any{"success": false, "created": false, "errors": []any{refuse(400, "ALL_OR_NONE_OPERATION_ROLLED_BACK", "Record rolled back because not all records were valid and the request was using AllOrNone header").row()}}
+			}
+		}
+	}
 	return 200, len(in.Records), out, nil
+}
+
+// state is what a request that fails as a whole goes back to.
+type state struct {
+	rows  map[string]row
+	order []*row
+}
+
+func (g *Org) snapshot() state {
+	s := state{rows: map[string]row{}, order: slices.Clone(g.order)}
+	for id, x := range g.rows {
+		was := *x
+		was.fields = maps.Clone(x.fields)
+		s.rows[id] = was
+	}
+	return s
+}
+
+func (g *Org) restore(s state) {
+	g.order = s.order
+	for id, x := range g.rows {
+		if was, ok := s.rows[id]; ok {
+			*x = was
+		} else {
+			delete(g.rows, id)
+		}
+	}
 }
 
 func (g *Org) erase(q url.Values) (int, int, any, *problem) {

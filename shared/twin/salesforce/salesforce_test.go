@@ -69,6 +69,15 @@ func TestAnswersInOrder(t *testing.T) {
 	}
 }
 
+// TestAllOrNone: with one bad row nothing is written, though the status is 200.
+func TestAllOrNone(t *testing.T) {
+	b := open(t, Options{})
+	status, text, _ := b.call("PATCH", upsert, strings.Replace(records(one("a", ""), one("b", `,"Email":"nobody"`)), "false", "true", 1))
+	if status != 200 || !strings.Contains(text, "ALL_OR_NONE_OPERATION_ROLLED_BACK") || strings.Contains(text, `"success":true`) || len(b.Rows("Contact")) != 0 {
+		t.Errorf("%d %s, rows %v", status, text, b.Rows("Contact"))
+	}
+}
+
 // TestRefusals: what sinks a call, and how it is told.
 func TestRefusals(t *testing.T) {
 	for name, c := range map[string]struct {
