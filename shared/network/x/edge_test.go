@@ -170,6 +170,9 @@ func TestPermitted(t *testing.T) {
 		if sent := len(s.Posted()); c.kind == fault.Unknown && (err != nil || sent != 1) || c.kind != fault.Unknown && (!fault.Is(err, c.kind) || sent != 0) {
 			t.Errorf("%s: %v, %d sent", c.name, err, sent)
 		}
+		if n := s.Calls("POST /2/tweets"); c.kind == fault.Invalid && c.post(s).Settings == "" && n != 0 {
+			t.Errorf("%s: X was asked %d times, which costs", c.name, n)
+		}
 	}
 }
 
