@@ -14,7 +14,7 @@ import (
 // layers from the bottom up; a package may import only packages of lower rows. Within a row nothing knows its neighbour.
 var layers = [][]string{
 	{"flow", "fault", "topology", "pattern"},
-	{"config", "rest", "webhook", "expression", "datafile", "emulator", "id", "phone", "phone/table"},
+	{"config", "rest", "webhook", "expression", "datafile", "emulator", "id", "phone", "phone/table", "browser"},
 	{"awsapi"},
 	{"network", "store", "queue", "archive", "secret"},
 	{"telemetry"},

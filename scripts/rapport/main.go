@@ -97,7 +97,7 @@ func command() *cobra.Command {
 			root.AddCommand(c)
 		}
 	}
-	add("run", upCommand(f), demoCommand(f), sendCommand(f))
+	add("run", upCommand(f), demoCommand(f), consoleCommand(f), sendCommand(f))
 	add("account", connectCommand(f), doctorCommand(f), setupCommand(f), backfillCommand(f), syncCommand(f))
 	add("watch", ledgerCommand(f), queueCommand(f), replayCommand(f), verifyCommand(f), eraseCommand(f), restoreCommand(f))
 	add("config", validateCommand(f), configCommand(f))

@@ -21,7 +21,7 @@ import (
 )
 
 func upCommand(f *flags) *cobra.Command {
-	var listen, base string
+	var listen, base, console string
 	c := &cobra.Command{
 		Use:   "up",
 		Short: "Run the local home: real accounts with a configuration, the demo without",
@@ -37,7 +37,7 @@ func upCommand(f *flags) *cobra.Command {
 			}
 			debug.SetGCPercent(200) // batches are short-lived: half the collections for a few MiB more
 			o := f.options()
-			o.Listen, o.Base = listen, base
+			o.Listen, o.Base, o.Console = listen, base, console
 			h, err := localrun.Open(c.Context(), o)
 			if err != nil {
 				return err
@@ -46,6 +46,13 @@ func upCommand(f *flags) *cobra.Command {
 				return err
 			}
 			fmt.Fprintf(c.ErrOrStderr(), "rapport: hooks at http://%s/hooks/, data in %s; stop with Ctrl-C\n", h.Addr(), f.data)
+			if console != "" {
+				link, err := h.ConsoleLink(c.Context(), user())
+				if err != nil {
+					return err
+				}
+				fmt.Fprintf(c.ErrOrStderr(), "rapport: console at %s (opens once; `rapport console` prints another)\n", link)
+			}
 			<-c.Context().Done()
 			stop, cancel := context.WithTimeout(context.Background(), 20*time.Second)
 			defer cancel()
@@ -53,8 +60,29 @@ func upCommand(f *flags) *cobra.Command {
 		},
 	}
 	c.Flags().StringVar(&listen, "listen", "127.0.0.1:8080", "address for webhooks")
+	c.Flags().StringVar(&console, "console", "127.0.0.1:0", "address for the console, on this machine; empty = none")
 	c.Flags().StringVar(&base, "base", "", "public address that vendors call, as https://hooks.example.com")
 	return c
+}
+
+func consoleCommand(f *flags) *cobra.Command {
+	return &cobra.Command{
+		Use:   "console",
+		Short: "Print a link that opens the console of the running home once",
+		Args:  cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			client, err := localrun.Dial(f.data)
+			if err != nil {
+				return err
+			}
+			var link string
+			if err := client.Do(c.Context(), "console/link", localrun.Named{Name: user()}, &link); err != nil {
+				return err
+			}
+			fmt.Fprintln(c.OutOrStdout(), link)
+			return nil
+		},
+	}
 }
 
 func demoCommand(f *flags) *cobra.Command {

@@ -17,6 +17,7 @@ import (
 
 	"rapport/shared/app"
 	"rapport/shared/archive/dir"
+	"rapport/shared/console"
 	"rapport/shared/crm"
 	"rapport/shared/datafile"
 	"rapport/shared/fault"
@@ -39,6 +40,7 @@ type Options struct {
 	First    string // path of the configuration that holds where Config is "" and none has been published yet; "" = none
 	Listen   string // address of the hooks; "" = none
 	Base     string // public address before /hooks/; default http://<Listen>
+	Console  string // address of the console, on the loopback interface; "" = none
 	Env      string // environment overlay
 	ReadOnly bool   // look beside a running home: nothing can be written or started
 	Private  bool   // allow loopback and private addresses
@@ -53,17 +55,19 @@ type Options struct {
 // Home is a running local home.
 type Home struct {
 	*app.App
-	options Options
-	file    *datafile.File
-	store   *storefile.Store
-	queue   *queuefile.Queue
-	admin   queue.Admin // of the queue, wherever it is
-	hooks   net.Listener
-	api     *api
-	calls   atomic.Int64 // webhooks being answered
-	cancel  context.CancelFunc
-	workers sync.WaitGroup
-	servers []*http.Server
+	options   Options
+	file      *datafile.File
+	store     *storefile.Store
+	queue     *queuefile.Queue
+	admin     queue.Admin // of the queue, wherever it is
+	hooks     net.Listener
+	api       *api
+	console   *console.Console // nil = none
+	consoleAt string
+	calls     atomic.Int64 // webhooks being answered
+	cancel    context.CancelFunc
+	workers   sync.WaitGroup
+	servers   []*http.Server
 }
 
 // Open opens the data file and wires the app, without starting anything. NewID needs no file.
@@ -192,6 +196,9 @@ func (h *Home) Start(ctx context.Context) error {
 		h.serve(ln, h.hookHandler())
 	}
 	if err := h.openAPI(); err != nil {
+		return err
+	}
+	if err := h.openConsole(); err != nil {
 		return err
 	}
 	ctx, h.cancel = context.WithCancel(context.WithoutCancel(ctx))

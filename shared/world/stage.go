@@ -157,7 +157,11 @@ func (w *world) consent(ctx context.Context, page, state string) (string, error)
 
 // openHome opens and starts the home; between the two comes first.
 func (w *world) openHome(ctx context.Context, between func(context.Context) error) error {
-	home, err := localrun.Open(ctx, localrun.Options{Data: w.o.Data, Listen: w.listen, Base: public, Private: true, Log: w.meter.log(),
+	console := ""
+	if w.o.Keep {
+		console = "127.0.0.1:0"
+	}
+	home, err := localrun.Open(ctx, localrun.Options{Data: w.o.Data, Console: console, Listen: w.listen, Base: public, Private: true, Log: w.meter.log(),
 		Secrets: secrets.New(secrets.Options{Lookup: func(name string) (string, bool) { v, ok := w.vault[name]; return v, ok }})})
 	if err != nil {
 		return err

@@ -25,6 +25,9 @@ type Options struct {
 	Keep bool         // stay up after the summary, until the context ends
 	Log  *slog.Logger // nil = errors on standard error
 
+	// Kept is called with a link to the console when the day is over and Keep is set; nil = not.
+	Kept func(link string)
+
 	restart bool // stop and open the home again in the middle of the day
 }
 
@@ -119,6 +122,14 @@ func Demo(ctx context.Context, o Options) (s Summary, err error) {
 func (w *world) keep(ctx context.Context) error {
 	if err := w.publish(ctx, strings.NewReplacer("every: 400ms", "every: 30s", "every: 2s", "every: 1m").Replace(w.config), "polls slowed down after the day"); err != nil {
 		return err
+	}
+	link, err := w.home.ConsoleLink(ctx, "demo")
+	if err != nil {
+		return err
+	}
+	_, _ = fmt.Fprintf(w.o.Out, "\nThe console of this day, opens once: %s\n", link) // who does not read does not need it
+	if w.o.Kept != nil {
+		w.o.Kept(link)
 	}
 	<-ctx.Done()
 	return nil

@@ -1,0 +1,312 @@
+package console
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"time"
+
+	"rapport/shared/config"
+	"rapport/shared/fault"
+	"rapport/shared/pipeline"
+	"rapport/shared/store"
+)
+
+// draftRow is the configuration as it may become. There is one, which all admins share.
+type draftRow struct {
+	Text string    `json:"text"`
+	Base int       `json:"base"` // the version it began with
+	By   string    `json:"by"`
+	At   time.Time `json:"at"`
+}
+
+// pending gives the draft, or the published text where there is none.
+func (c *Console) pending(ctx context.Context) (d draftRow, there bool, err error) {
+	row, err := c.drafts.One(ctx, "-", "-")
+	if err != nil || row.Version > 0 && row.Value.Text != "" {
+		return row.Value, err == nil, err
+	}
+	v, err := c.Backend.Version(ctx, 0)
+	return draftRow{Text: v.Text, Base: v.Number}, false, err
+}
+
+func (c *Console) drafted(ctx context.Context) bool {
+	row, err := c.drafts.One(ctx, "-", "-")
+	return err == nil && row.Value.Text != ""
+}
+
+// candidate compiles the draft, or gives the published plan where there is none.
+func (c *Console) candidate(ctx context.Context) (*pipeline.Plan, draftRow, error) {
+	d, there, err := c.pending(ctx)
+	if err != nil {
+		return nil, d, err
+	}
+	if !there {
+		plan, err := c.plan(ctx)
+		return plan, d, err
+	}
+	plan, err := c.Backend.Check(ctx, []byte(d.Text), "draft")
+	return plan, d, err
+}
+
+// change puts a change into the draft, unless that would make it wrong.
+func (c *Console) change(q *request, what string, do func(text string) (string, error)) error {
+	ctx := q.r.Context()
+	d, _, err := c.pending(ctx)
+	if err != nil {
+		return err
+	}
+	text, err := do(d.Text)
+	if err != nil {
+		return err
+	}
+	if _, err := c.Backend.Check(ctx, []byte(text), "draft"); err != nil {
+		return err
+	}
+	if err := c.saveDraft(ctx, draftRow{Text: text, Base: d.Base, By: q.who.User, At: c.now()}); err != nil {
+		return err
+	}
+	return c.note(ctx, q.who.User, "changed the draft", what)
+}
+
+func (c *Console) saveDraft(ctx context.Context, d draftRow) error {
+	_, err := c.drafts.Update(ctx, "-", "-", func(r *store.Row[draftRow]) (bool, error) {
+		r.Value = d
+		return true, nil
+	})
+	return err
+}
+
+type configPage struct {
+	Text     string           `json:"text"`
+	Versions []config.Version `json:"versions"`
+	Present  config.Version   `json:"present"`
+	Problems config.Errors    `json:"-"`
+}
+
+func (c *Console) configuration(q *request) (answer, error) {
+	v, err := c.Backend.Version(q.r.Context(), 0)
+	if err != nil {
+		return answer{}, err
+	}
+	p := configPage{Text: v.Text, Present: v}
+	p.Versions, err = c.Backend.History(q.r.Context(), 50)
+	return answer{Title: "Configuration", Data: p}, err
+}
+
+func (c *Console) file(q *request) (answer, error) {
+	v, err := c.Backend.Version(q.r.Context(), 0)
+	return answer{Raw: []byte(v.Text), Type: "application/yaml; charset=utf-8", Name: "rapport.yaml"}, err
+}
+
+func (c *Console) editForm(q *request) (answer, error) {
+	d, _, err := c.pending(q.r.Context())
+	return answer{Title: "Edit the draft", Data: configPage{Text: d.Text}}, err
+}
+
+// edit takes a whole text. What is wrong is said beside the text as it was sent, so that nothing typed is lost.
+func (c *Console) edit(q *request) (answer, error) {
+	text := q.form.Get("text")
+	err := c.change(q, "YAML", func(string) (string, error) { return text, nil })
+	var mistakes config.Errors
+	if errors.As(err, &mistakes) && !q.api {
+		c.show(q.w, q, "edit", http.StatusUnprocessableEntity, view{Title: "Edit the draft", Data: configPage{Text: text, Problems: mistakes}})
+		return answer{Raw: []byte{}, Type: "text/html; charset=utf-8"}, nil
+	}
+	return answer{To: "/draft", Say: "The draft is kept"}, err
+}
+
+type versionPage struct {
+	Version config.Version  `json:"version"`
+	Changes []config.Change `json:"changes"`
+}
+
+func (c *Console) version(q *request) (answer, error) {
+	n, err := strconv.Atoi(q.value("number"))
+	if err != nil || n < 1 {
+		return answer{}, fault.New(fault.NotFound, "versions have numbers from 1")
+	}
+	v, err := c.Backend.Version(q.r.Context(), n)
+	if err != nil {
+		return answer{}, err
+	}
+	p := versionPage{Version: v}
+	now, err := config.Load([]byte(v.Text), config.Options{})
+	if err != nil {
+		return answer{}, err
+	}
+	var before *config.Document
+	if n > 1 {
+		if old, err := c.Backend.Version(q.r.Context(), n-1); err == nil {
+			before, _ = config.Load([]byte(old.Text), config.Options{}) // it was right when it was published
+		}
+	}
+	p.Changes = config.Diff(before, now)
+	return answer{Title: "Version " + q.value("number"), Data: p}, nil
+}
+
+func (c *Console) rollback(q *request) (answer, error) {
+	n, err := strconv.Atoi(q.value("number"))
+	if err != nil {
+		return answer{}, wrong("versions have numbers")
+	}
+	v, err := c.Backend.Rollback(q.r.Context(), n, q.who.User)
+	if err != nil {
+		return answer{}, err
+	}
+	return answer{To: "/configuration", Say: fmt.Sprintf("Version %d is version %d again", v.Number, n)}, c.note(q.r.Context(), q.who.User, "rolled back", fmt.Sprintf("to version %d", n))
+}
+
+type draftPage struct {
+	There   bool            `json:"there"`
+	By      string          `json:"by,omitempty"`
+	At      time.Time       `json:"at,omitzero"`
+	Base    int             `json:"base"`
+	Stale   bool            `json:"stale,omitempty"` // somebody published meanwhile
+	Changes []config.Change `json:"changes"`
+	Problem string          `json:"problem,omitempty"`
+	Trials  []*trial        `json:"trials,omitempty"`
+}
+
+func (c *Console) draft(q *request) (answer, error) {
+	ctx := q.r.Context()
+	d, there, err := c.pending(ctx)
+	if err != nil {
+		return answer{}, err
+	}
+	p := draftPage{There: there, By: d.By, At: d.At, Base: d.Base}
+	present, err := c.Backend.Version(ctx, 0)
+	if err != nil {
+		return answer{}, err
+	}
+	p.Stale = there && present.Number != d.Base
+	old, err := config.Load([]byte(present.Text), config.Options{})
+	if err != nil {
+		return answer{}, err
+	}
+	now, err := config.Load([]byte(d.Text), config.Options{})
+	if err != nil {
+		p.Problem = err.Error()
+	} else {
+		p.Changes = config.Diff(old, now)
+	}
+	c.mu.Lock()
+	for _, id := range sortedKeys(c.trials) {
+		if t := c.trials[id].copy(); t.text == d.Text {
+			p.Trials = append(p.Trials, t)
+		}
+	}
+	c.mu.Unlock()
+	return answer{Title: "Draft", Data: p}, nil
+}
+
+func (c *Console) publish(q *request) (answer, error) {
+	ctx := q.r.Context()
+	d, there, err := c.pending(ctx)
+	if err != nil {
+		return answer{}, err
+	}
+	if !there {
+		return answer{}, wrong("there is no draft to publish")
+	}
+	present, err := c.Backend.Version(ctx, 0)
+	if err != nil {
+		return answer{}, err
+	}
+	if present.Number != d.Base && q.value("over") != "1" {
+		return answer{}, fault.New(fault.Conflict, "version %d was published since this draft began at version %d: publishing would undo it. Look at the difference, then publish over it or throw the draft away", present.Number, d.Base)
+	}
+	v, err := c.Backend.Publish(ctx, []byte(d.Text), "draft", q.who.User, q.value("note"))
+	if err != nil {
+		return answer{}, err
+	}
+	if err := c.saveDraft(ctx, draftRow{}); err != nil {
+		return answer{}, err
+	}
+	return answer{To: "/configuration", Say: fmt.Sprintf("Version %d is published", v.Number), Data: map[string]any{"version": v.Number}},
+		c.note(ctx, q.who.User, "published", fmt.Sprintf("version %d", v.Number))
+}
+
+func (c *Console) discard(q *request) (answer, error) {
+	if err := c.saveDraft(q.r.Context(), draftRow{}); err != nil {
+		return answer{}, err
+	}
+	return answer{To: "/configuration", Say: "The draft is gone"}, c.note(q.r.Context(), q.who.User, "discarded the draft", "")
+}
+
+// trial is a dry run: what a draft would have written of what was received. It lives in this process.
+type trial struct {
+	ID    string             `json:"id"`
+	Hours int                `json:"hours"`
+	By    string             `json:"by"`
+	At    time.Time          `json:"at"`
+	Done  bool               `json:"done"`
+	Took  string             `json:"took,omitempty"`
+	Error string             `json:"error,omitempty"`
+	Of    *pipeline.Replayed `json:"result,omitempty"`
+	More  int                `json:"more,omitempty"` // writes that are not shown
+	text  string
+}
+
+func (t *trial) copy() *trial {
+	x := *t
+	return &x
+}
+
+// maxTrials is how many dry runs are remembered, shownWrites how many of the records that would change.
+const (
+	maxTrials   = 12
+	shownWrites = 60
+	trialFor    = 5 * time.Minute
+)
+
+func (c *Console) try(q *request) (answer, error) {
+	plan, d, err := c.candidate(q.r.Context())
+	if err != nil {
+		return answer{}, err
+	}
+	hours, err := strconv.Atoi(q.value("hours"))
+	if err != nil || hours < 1 || hours > 24*31 {
+		hours = 24
+	}
+	t := &trial{ID: c.Pipeline.Ports.NewID(), Hours: hours, By: q.who.User, At: c.now(), text: d.Text}
+	c.mu.Lock()
+	for _, id := range sortedKeys(c.trials) {
+		if len(c.trials) >= maxTrials {
+			delete(c.trials, id)
+		}
+	}
+	c.trials[t.ID] = t
+	c.mu.Unlock()
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(q.r.Context()), trialFor)
+	go func() {
+		defer cancel()
+		got, err := c.Pipeline.Replay(ctx, plan, places(plan.Doc), t.At.Add(-time.Duration(hours)*time.Hour), t.At.Add(time.Minute))
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		t.Done, t.Took = true, c.now().Sub(t.At).Round(time.Millisecond).String()
+		if err != nil {
+			t.Error = err.Error()
+			return
+		}
+		if len(got.Writes) > shownWrites {
+			t.More = len(got.Writes) - shownWrites
+			got.Writes = got.Writes[:shownWrites]
+		}
+		got.Changed = got.Changed[:min(len(got.Changed), shownWrites)]
+		t.Of = &got
+	}()
+	return answer{To: "/draft/trial/" + t.ID, Data: map[string]any{"trial": t.ID}}, c.note(q.r.Context(), q.who.User, "dry run", t.ID)
+}
+
+func (c *Console) trial(q *request) (answer, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	t := c.trials[q.value("id")]
+	if t == nil {
+		return answer{}, fault.New(fault.NotFound, "this dry run is not remembered any more: start another")
+	}
+	return answer{Title: "Dry run", Data: t.copy()}, nil
+}

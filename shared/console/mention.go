@@ -1,0 +1,315 @@
+package console
+
+import (
+	"slices"
+	"strings"
+
+	"rapport/shared/decide"
+	"rapport/shared/fault"
+	"rapport/shared/flow"
+	"rapport/shared/ledger"
+	"rapport/shared/pipeline"
+	"rapport/shared/store"
+)
+
+// columns of the ledger.
+var columns = []string{"written", "merged", "filtered", "suppressed", "rejected", "dead", "open"}
+
+type mentionList struct {
+	Rows     []row    `json:"rows"`
+	Next     string   `json:"next,omitempty"`
+	Account  string   `json:"account,omitempty"`
+	Column   string   `json:"column,omitempty"`
+	Accounts []string `json:"-"`
+	Columns  []string `json:"-"`
+}
+
+func (c *Console) mentionList(q *request) (answer, error) {
+	plan, err := c.plan(q.r.Context())
+	if err != nil {
+		return answer{}, err
+	}
+	l := mentionList{Account: q.value("account"), Column: q.value("column"), Accounts: places(plan.Doc), Columns: columns}
+	from := l.Accounts
+	if l.Account != "" {
+		if !slices.Contains(from, l.Account) {
+			return answer{}, fault.New(fault.NotFound, "there is no account %q", l.Account)
+		}
+		from = []string{l.Account}
+	}
+	entries, next, err := c.newest(q.r.Context(), from, q.value("before"), pageSize, func(line ledger.Line) bool {
+		column, _ := line.Final()
+		return l.Column == "" || column == l.Column
+	})
+	if err != nil {
+		return answer{}, err
+	}
+	l.Next = next
+	if l.Rows, err = c.rows(q.r.Context(), q, entries); err != nil {
+		return answer{}, err
+	}
+	return answer{Title: "Mentions", Data: l}, nil
+}
+
+type story struct {
+	pipeline.Story
+	Text    string         `json:"text"`
+	Masked  bool           `json:"masked,omitempty"`
+	Objects []storedObject `json:"-"`
+	Steps   []step         `json:"steps"`
+}
+
+// step is one thing that happened, for the timeline.
+type step struct {
+	At   string `json:"at,omitempty"`
+	What string `json:"what"`
+	Say  string `json:"say,omitempty"`
+	Tone string `json:"-"`
+}
+
+type storedObject struct {
+	Account string
+	pipeline.Shown
+	Rows []pair
+}
+
+type pair struct{ Name, Value string }
+
+func (c *Console) story(q *request) (answer, error) {
+	s, err := c.Pipeline.Story(q.r.Context(), q.value("id"))
+	if err != nil {
+		return answer{}, err
+	}
+	st := story{Story: s}
+	st.Text, st.Masked = shownText(q, &mentioned{Mention: s.Mention, Decision: s.Decision})
+	if st.Masked {
+		st.mask()
+	}
+	for _, account := range sortedKeys(s.Records) {
+		for _, shown := range s.Records[account] {
+			o := storedObject{Account: account, Shown: shown}
+			for _, f := range sortedKeys(shown.Fields) {
+				o.Rows = append(o.Rows, pair{f, cut(plainValue(shown.Fields[f]), 400)})
+			}
+			st.Objects = append(st.Objects, o)
+		}
+	}
+	st.steps()
+	return answer{Title: "Story", Data: st}, nil
+}
+
+// mask takes everything out that repeats the text.
+func (st *story) mask() {
+	st.Mention.Text, st.Mention.Tags, st.Mention.Extra = "", nil, nil
+	st.Decision = decide.Decision{Outcome: st.Decision.Outcome, Sentiment: st.Decision.Sentiment, Severity: st.Decision.Severity, Department: st.Decision.Department,
+		Priority: st.Decision.Priority, Action: st.Decision.Action, Due: st.Decision.Due, Score: st.Decision.Score}
+	st.Receipts = slices.DeleteFunc(slices.Clone(st.Receipts), func(r decide.Receipt) bool {
+		return !slices.Contains([]string{"route", "action", "score", "identity", "filter"}, r.Of)
+	})
+	st.Records = nil
+	if st.Conversation != nil {
+		conv := *st.Conversation
+		conv.Turns, conv.Subject = nil, ""
+		st.Conversation = &conv
+	}
+}
+
+func (st *story) steps() {
+	const stamp = "2006-01-02 15:04:05"
+	add := func(at, what, say, tone string) { st.Steps = append(st.Steps, step{at, what, say, tone}) }
+	add(st.Mention.Created.Format(stamp), "said", st.Mention.Network, "calm")
+	for _, l := range st.Lines {
+		add(l.Line.At.Format(stamp), "received", strings.TrimSpace(string(l.Line.Outcome)+" "+l.Line.Reason), tone(string(l.Line.Outcome)))
+		for _, d := range l.Line.Deliveries {
+			text := d.Account
+			if d.Reason != "" {
+				text += ": " + d.Reason
+			}
+			if d.Record != "" {
+				text += " · " + d.Record
+			}
+			at := ""
+			if !d.At.IsZero() {
+				at = d.At.Format(stamp)
+			}
+			add(at, string(d.State), text, tone(string(d.State)))
+		}
+	}
+}
+
+// next tells an agent's tool what to do about a mention, nothing else of it.
+func (c *Console) next(q *request) (answer, error) {
+	row, err := c.mentions.One(q.r.Context(), q.value("id"), "-")
+	if err != nil {
+		return answer{}, err
+	}
+	if row.Version == 0 || row.Value.Erased {
+		return answer{}, fault.New(fault.NotFound, "no mention %q is known", q.value("id"))
+	}
+	d := row.Value.Decision
+	return answer{Title: "Next action", Data: map[string]any{"mention": q.value("id"), "action": d.Action, "why": d.Why, "runner_up": d.RunnerUp, "forbidden": d.Forbidden,
+		"department": d.Department, "priority": d.Priority, "due": d.Due}}, nil
+}
+
+type found struct {
+	For      string `json:"for"`
+	Searched string `json:"searched"`
+	Hits     []hit  `json:"hits"`
+}
+
+type hit struct {
+	What string `json:"what"`
+	ID   string `json:"id"`
+	To   string `json:"-"`
+	Say  string `json:"say,omitempty"`
+}
+
+// lookUp finds something by what names it exactly.
+func (c *Console) lookUp(q *request) (answer, error) {
+	ctx, want := q.r.Context(), q.value("q")
+	f := found{For: want, Searched: "ids of mentions, authors, persons and conversations; handles among the newest mentions"}
+	if want == "" {
+		return answer{Title: "Look-up", Data: f}, nil
+	}
+	if row, err := c.mentions.One(ctx, want, "-"); err == nil && row.Version > 0 {
+		f.Hits = append(f.Hits, hit{"mention", want, "/mentions/" + escape(want), row.Value.Mention.Author.Handle})
+	}
+	if row, err := c.authors.One(ctx, want, "-"); err == nil && row.Version > 0 {
+		f.Hits = append(f.Hits, hit{"author", want, "/people/" + escape(want), row.Value.Author.Handle})
+	}
+	if row, err := c.people.One(ctx, want, "-"); err == nil && row.Version > 0 {
+		f.Hits = append(f.Hits, hit{"person", want, "/people/" + escape(want), row.Value.Person.Name})
+	}
+	if row, err := c.talks.One(ctx, flow.Place(want), "current"); err == nil && row.Version > 0 {
+		f.Hits = append(f.Hits, hit{"conversation", want, "/conversations/" + escape(want), ""})
+	}
+	if len(f.Hits) > 0 {
+		return answer{Title: "Look-up", Data: f}, nil
+	}
+	rows, err := c.recentRows(q, 1000)
+	if err != nil {
+		return answer{}, err
+	}
+	handle, seen := strings.ToLower(strings.TrimPrefix(want, "@")), map[string]bool{}
+	for _, r := range rows {
+		if strings.ToLower(strings.TrimPrefix(r.By, "@")) == handle && !seen[r.Author] {
+			seen[r.Author] = true
+			f.Hits = append(f.Hits, hit{"author", r.Author, "/people/" + escape(r.Author), "@" + r.By})
+		}
+	}
+	return answer{Title: "Look-up", Data: f}, nil
+}
+
+// recentRows gives the newest mentions, each once.
+func (c *Console) recentRows(q *request, most int) ([]row, error) {
+	plan, err := c.plan(q.r.Context())
+	if err != nil {
+		return nil, err
+	}
+	entries, _, err := c.newest(q.r.Context(), places(plan.Doc), q.value("before"), most, func(l ledger.Line) bool { return l.Mention != "" })
+	if err != nil {
+		return nil, err
+	}
+	rows, err := c.rows(q.r.Context(), q, entries)
+	seen := map[string]bool{}
+	return slices.DeleteFunc(rows, func(r row) bool {
+		again := r.raw == nil || seen[r.ID]
+		seen[r.ID] = true
+		return again
+	}), err
+}
+
+type talkList struct {
+	Rows   []talkRow `json:"rows"`
+	State  string    `json:"state,omitempty"`
+	States []string  `json:"-"`
+	Read   int       `json:"looked_at"`
+}
+
+type talkRow struct {
+	flow.Conversation
+	Late  bool   `json:"late,omitempty"`
+	Last  string `json:"last,omitempty"`
+	Count int    `json:"count"`
+}
+
+func (c *Console) talkList(q *request) (answer, error) {
+	ctx := q.r.Context()
+	l := talkList{State: q.value("state"), States: []string{"open", "waiting", "answered", "closed", "late"}}
+	rows, err := c.recentRows(q, 600)
+	if err != nil {
+		return answer{}, err
+	}
+	l.Read = len(rows)
+	var keys []store.Key
+	seen := map[string]bool{}
+	for _, r := range rows {
+		if conv := r.raw.Decision.Conversation; conv != nil && !seen[flow.Place(conv.ID)] {
+			seen[flow.Place(conv.ID)] = true
+			keys = append(keys, c.talks.Key(flow.Place(conv.ID), "current"))
+		}
+	}
+	talks, err := c.talks.Get(ctx, keys...)
+	if err != nil {
+		return answer{}, err
+	}
+	for _, t := range talks {
+		if t.Version == 0 || t.Value.Erased || len(l.Rows) >= 100 {
+			continue
+		}
+		r := talkRow{Conversation: t.Value.Conversation, Count: len(t.Value.Conversation.Turns)}
+		r.Late = !r.Due.IsZero() && r.AnsweredAt.IsZero() && r.Status != flow.Closed && c.now().After(r.Due)
+		hidden := r.Private && !q.who.may(deciding...)
+		if n := len(r.Turns); n > 0 && !hidden {
+			r.Last = r.Turns[n-1].Text
+		}
+		if hidden {
+			r.Subject = ""
+		}
+		r.Turns = nil
+		if l.State == "" || string(r.Status) == l.State || l.State == "late" && r.Late {
+			l.Rows = append(l.Rows, r)
+		}
+	}
+	return answer{Title: "Conversations", Data: l}, nil
+}
+
+type talk struct {
+	flow.Conversation
+	Masked  bool                `json:"masked,omitempty"`
+	Replies []pipeline.ReplyRow `json:"replies,omitempty"`
+}
+
+func (c *Console) talk(q *request) (answer, error) {
+	ctx, id := q.r.Context(), q.value("id")
+	row, err := c.talks.One(ctx, flow.Place(id), "current")
+	if err == nil && (row.Version == 0 || row.Value.Conversation.ID != id) {
+		if row, err = c.talks.One(ctx, flow.Place(id), id); err == nil && row.Version == 0 {
+			row, err = c.talks.One(ctx, flow.Place(id), "current")
+		}
+	}
+	if err != nil {
+		return answer{}, err
+	}
+	if row.Version == 0 || row.Value.Erased {
+		return answer{}, fault.New(fault.NotFound, "no conversation %q is known", id)
+	}
+	t := talk{Conversation: row.Value.Conversation}
+	var keys []store.Key
+	for _, id := range row.Value.Replies {
+		keys = append(keys, c.replies.Key(id, "-"))
+	}
+	replies, err := c.replies.Get(ctx, keys...)
+	if err != nil {
+		return answer{}, err
+	}
+	for _, r := range replies {
+		if r.Version > 0 {
+			t.Replies = append(t.Replies, r.Value)
+		}
+	}
+	if t.Private && !q.who.may(deciding...) {
+		t.Masked, t.Turns, t.Subject, t.Replies = true, nil, "", nil
+	}
+	return answer{Title: "Conversation", Data: t}, nil
+}

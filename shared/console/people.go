@@ -1,0 +1,288 @@
+package console
+
+import (
+	"slices"
+	"sort"
+	"strings"
+	"time"
+
+	"rapport/shared/fault"
+	"rapport/shared/flow"
+	"rapport/shared/pipeline"
+	"rapport/shared/store"
+)
+
+type peopleList struct {
+	Rows []personRow `json:"rows"`
+	Read int         `json:"looked_at"`
+	By   string      `json:"by"`
+}
+
+type personRow struct {
+	ID       string    `json:"id"`
+	Handle   string    `json:"handle"`
+	Name     string    `json:"name,omitempty"`
+	Network  string    `json:"network"`
+	Score    int       `json:"score"`
+	Sure     int       `json:"confidence"`
+	Mentions int       `json:"mentions"`
+	Unhappy  int       `json:"negative"`
+	Last     time.Time `json:"last"`
+	Person   string    `json:"person,omitempty"`
+}
+
+func (c *Console) peopleList(q *request) (answer, error) {
+	l := peopleList{By: q.value("by")}
+	rows, err := c.recentRows(q, 1200)
+	if err != nil {
+		return answer{}, err
+	}
+	l.Read = len(rows)
+	at := map[string]int{}
+	for _, r := range rows {
+		m, d := r.raw.Mention, r.raw.Decision
+		if m.Author.ID == "" || m.Direction == flow.Out || r.raw.Erased {
+			continue
+		}
+		i, ok := at[m.Author.ID]
+		if !ok {
+			i = len(l.Rows)
+			at[m.Author.ID] = i
+			l.Rows = append(l.Rows, personRow{ID: m.Author.ID, Handle: m.Author.Handle, Name: m.Author.Name, Network: m.Network, Score: d.Score.Total, Sure: d.Score.Confidence, Person: d.Person})
+		}
+		p := &l.Rows[i]
+		p.Mentions++
+		if d.Sentiment == "negative" {
+			p.Unhappy++
+		}
+		if m.Created.After(p.Last) {
+			p.Last = m.Created
+		}
+	}
+	sort.SliceStable(l.Rows, func(i, j int) bool {
+		x, y := l.Rows[i], l.Rows[j]
+		switch l.By {
+		case "mentions":
+			return x.Mentions > y.Mentions
+		case "last":
+			return x.Last.After(y.Last)
+		}
+		return x.Score > y.Score
+	})
+	l.Rows = l.Rows[:min(len(l.Rows), 100)]
+	return answer{Title: "People", Data: l}, nil
+}
+
+type personPage struct {
+	Author   *flow.Author `json:"author,omitempty"`
+	Person   *flow.Person `json:"person,omitempty"`
+	Objected bool         `json:"objected,omitempty"`
+	Score    flow.Score   `json:"score"`
+	Seen     int          `json:"mentions"`
+	Others   []string     `json:"authors,omitempty"`
+	Lines    []row        `json:"timeline"`
+	Read     int          `json:"looked_at"`
+}
+
+func (c *Console) person(q *request) (answer, error) {
+	ctx, id := q.r.Context(), q.value("id")
+	var p personPage
+	author, err := c.authors.One(ctx, id, "-")
+	if err != nil {
+		return answer{}, err
+	}
+	person := id
+	mine := map[string]bool{}
+	if author.Version > 0 {
+		a := author.Value
+		if p.Objected = a.Objected; p.Objected {
+			return answer{Title: "Person", Data: p}, nil
+		}
+		p.Author, p.Score, p.Seen, person = &a.Author, a.Score, a.Seen.Mentions, a.Person
+		mine[id] = true
+	}
+	if person != "" {
+		row, err := c.people.One(ctx, person, "-")
+		if err != nil {
+			return answer{}, err
+		}
+		if row.Version > 0 {
+			p.Person = &row.Value.Person
+			p.Others = row.Value.Person.Authors
+			for _, a := range p.Others {
+				mine[a] = true
+			}
+			if p.Author == nil {
+				p.Score = row.Value.Person.Score
+			}
+		}
+	}
+	if p.Author == nil && p.Person == nil {
+		return answer{}, fault.New(fault.NotFound, "no author or person %q is known", id)
+	}
+	rows, err := c.recentRows(q, 1200)
+	if err != nil {
+		return answer{}, err
+	}
+	p.Read = len(rows)
+	for _, r := range rows {
+		if mine[r.Author] && len(p.Lines) < pageSize {
+			p.Lines = append(p.Lines, r)
+		}
+	}
+	sort.SliceStable(p.Lines, func(i, j int) bool { return p.Lines[i].Created.After(p.Lines[j].Created) })
+	return answer{Title: "Person", Data: p}, nil
+}
+
+// verdictRow is what somebody said about a suggested link. Kept under the author, sorted by person.
+type verdictRow struct {
+	Verdict string    `json:"verdict"`
+	By      string    `json:"by"`
+	At      time.Time `json:"at"`
+}
+
+type reviewPage struct {
+	Rows []suggestion `json:"rows"`
+	Read int          `json:"looked_at"`
+}
+
+type suggestion struct {
+	Author   string    `json:"author"`
+	Handle   string    `json:"handle"`
+	Network  string    `json:"network"`
+	Person   string    `json:"person"`
+	Name     string    `json:"name,omitempty"`
+	Evidence string    `json:"evidence"`
+	Key      string    `json:"key"`
+	Class    string    `json:"class"`
+	Mention  string    `json:"mention"`
+	At       time.Time `json:"at"`
+	Links    []string  `json:"links,omitempty"`
+}
+
+func (c *Console) review(q *request) (answer, error) {
+	ctx := q.r.Context()
+	rows, err := c.recentRows(q, 1200)
+	if err != nil {
+		return answer{}, err
+	}
+	p := reviewPage{Read: len(rows)}
+	seen := map[string]bool{}
+	for _, r := range rows {
+		for _, s := range r.raw.Decision.Suggest {
+			key := r.Author + "\x00" + s.Person
+			if seen[key] || len(p.Rows) >= pageSize {
+				continue
+			}
+			seen[key] = true
+			verdict, err := c.verdicts.One(ctx, r.Author, s.Person)
+			if err != nil {
+				return answer{}, err
+			}
+			if verdict.Version > 0 {
+				continue
+			}
+			g := suggestion{Author: r.Author, Handle: r.By, Network: r.Network, Person: s.Person, Evidence: s.Evidence, Key: s.Key, Class: s.Class, Mention: r.ID, At: r.Created}
+			if who, err := c.people.One(ctx, s.Person, "-"); err == nil && who.Version > 0 {
+				g.Name = who.Value.Person.Name
+				for _, l := range who.Value.Person.Links {
+					g.Links = append(g.Links, strings.TrimSpace(l.To+" "+l.Object+" "+l.Record))
+				}
+			}
+			p.Rows = append(p.Rows, g)
+		}
+	}
+	return answer{Title: "Review", Data: p}, nil
+}
+
+func (c *Console) judge(q *request) (answer, error) {
+	ctx, author, person, verdict := q.r.Context(), q.value("author"), q.value("person"), q.value("verdict")
+	if author == "" || person == "" || verdict != "accept" && verdict != "reject" {
+		return answer{}, wrong("author, person and a verdict (accept or reject) are needed")
+	}
+	if verdict == "accept" {
+		if err := c.Pipeline.Confirm(ctx, author, person, "a person said so: "+q.value("evidence"), q.who.User); err != nil {
+			return answer{}, err
+		}
+	}
+	_, err := c.verdicts.Update(ctx, author, person, func(r *store.Row[verdictRow]) (bool, error) {
+		r.Value = verdictRow{verdict, q.who.User, c.now()}
+		return true, nil
+	})
+	if err != nil {
+		return answer{}, err
+	}
+	words := map[string]string{"accept": "Linked", "reject": "Rejected; it is not suggested again"}
+	return answer{To: "/review", Say: words[verdict]}, c.note(ctx, q.who.User, "review: "+verdict, author+" → "+person)
+}
+
+type answersPage struct {
+	Rows []pipeline.ReplyRow `json:"rows"`
+	Due  []talkRow           `json:"closing"` // whose window closes soon
+	Off  []string            `json:"off,omitempty"`
+}
+
+func (c *Console) answers(q *request) (answer, error) {
+	ctx := q.r.Context()
+	plan, err := c.plan(ctx)
+	if err != nil {
+		return answer{}, err
+	}
+	var p answersPage
+	for _, a := range plan.Doc.Networks {
+		if a.Replies == "" || a.Replies == "off" {
+			p.Off = append(p.Off, a.Name)
+		}
+	}
+	rows, err := c.recentRows(q, 800)
+	if err != nil {
+		return answer{}, err
+	}
+	seen := map[string]bool{}
+	var keys []store.Key
+	for _, r := range rows {
+		if conv := r.raw.Decision.Conversation; conv != nil && !seen[flow.Place(conv.ID)] {
+			seen[flow.Place(conv.ID)] = true
+			keys = append(keys, c.talks.Key(flow.Place(conv.ID), "current"))
+		}
+	}
+	talks, err := c.talks.Get(ctx, keys...)
+	if err != nil {
+		return answer{}, err
+	}
+	keys = nil
+	for _, t := range talks {
+		conv := t.Value.Conversation
+		if t.Version == 0 || t.Value.Erased || conv.Private && !q.who.may(deciding...) {
+			continue
+		}
+		for _, id := range t.Value.Replies {
+			keys = append(keys, c.replies.Key(id, "-"))
+		}
+		if left := conv.ReplyUntil.Sub(c.now()); left > 0 && left < 24*time.Hour && conv.Status != flow.Closed && conv.Status != flow.Answered {
+			p.Due = append(p.Due, talkRow{Conversation: conv})
+		}
+	}
+	replies, err := c.replies.Get(ctx, keys...)
+	if err != nil {
+		return answer{}, err
+	}
+	for _, r := range replies {
+		if r.Version > 0 {
+			p.Rows = append(p.Rows, r.Value)
+		}
+	}
+	slices.SortStableFunc(p.Rows, func(x, y pipeline.ReplyRow) int { return y.Reply.Asked.Compare(x.Reply.Asked) })
+	slices.SortStableFunc(p.Due, func(x, y talkRow) int { return x.ReplyUntil.Compare(y.ReplyUntil) })
+	p.Rows, p.Due = p.Rows[:min(len(p.Rows), 100)], p.Due[:min(len(p.Due), 20)]
+	return answer{Title: "Answers", Data: p}, nil
+}
+
+// reply sends an answer that was written in the console.
+func (c *Console) reply(q *request) (answer, error) {
+	id := q.value("id")
+	if err := c.Pipeline.Answer(q.r.Context(), id, q.value("text"), q.value("private") != "", q.who.User); err != nil {
+		return answer{}, err
+	}
+	return answer{To: "/conversations/" + escape(id), Say: "The answer is on its way"}, c.note(q.r.Context(), q.who.User, "answered", id)
+}

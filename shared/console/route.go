@@ -1,0 +1,367 @@
+package console
+
+import (
+	"encoding/json"
+	"errors"
+	"io/fs"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"rapport/shared/config"
+	"rapport/shared/fault"
+)
+
+// request is one call of a page or of the API.
+type request struct {
+	r     *http.Request
+	w     http.ResponseWriter
+	who   *who
+	lang  string
+	theme string
+	api   bool
+	form  url.Values // of a writing call: the form, or the flat JSON object of an API call
+}
+
+// value gives a value of the address or the form.
+func (q *request) value(name string) string {
+	if v := q.r.PathValue(name); v != "" {
+		return v
+	}
+	if q.form != nil {
+		return strings.TrimSpace(q.form.Get(name))
+	}
+	return strings.TrimSpace(q.r.URL.Query().Get(name))
+}
+
+// answer is what a route gives: something to show, or where to go and what to say there.
+type answer struct {
+	Title string
+	Data  any    // shown by the page, and what the API tells
+	To    string // where a browser goes after writing
+	Say   string // what was done
+	Raw   []byte // a file instead of a page
+	Type  string // of Raw
+	Name  string // under which Raw is saved; "" = shown
+}
+
+// route is one thing the console does. Every call passes through the table, so that no role is forgotten.
+type route struct {
+	method, path string // /mentions/{id}
+	roles        []string
+	page         string // template; "" = none
+	does         string // for the API's document
+	api          bool   // part of the API too
+	do           func(q *request) (answer, error)
+}
+
+// find gives the route of a path as the table writes it.
+func (c *Console) find(method, path string) *route {
+	for i := range c.routes {
+		if c.routes[i].method == method && c.routes[i].path == path {
+			return &c.routes[i]
+		}
+	}
+	return nil
+}
+
+// Who may what, in groups.
+var (
+	watching  = []string{Viewer, Admin, Operator, Privacy}
+	running   = []string{Admin, Operator}
+	deciding  = []string{Admin, Operator, Privacy}
+	admins    = []string{Admin}
+	guardians = []string{Privacy}
+)
+
+// table lists every route. A new one comes with its roles, or it does not compile.
+func (c *Console) table() []route {
+	return []route{
+		{"GET", "/", watching, "overview", "what flowed lately, and how everything is", true, c.overview},
+		{"GET", "/mentions", watching, "mentions", "what was received, newest first: account, column, before", true, c.mentionList},
+		{"GET", "/mentions/{id}", watching, "story", "a mention's story with every decision", true, c.story},
+		{"GET", "/find", watching, "found", "exact look-up: a mention, author, person or conversation id, a handle or an e-mail address", true, c.lookUp},
+		{"GET", "/conversations", watching, "conversations", "conversations lately, by state", true, c.talkList},
+		{"GET", "/conversations/{id}", watching, "conversation", "one conversation with all its turns", true, c.talk},
+		{"GET", "/people", watching, "people", "who spoke lately, with score", true, c.peopleList},
+		{"GET", "/people/{id}", watching, "person", "an author or person: identities, score, timeline", true, c.person},
+		{"GET", "/next/{id}", append([]string{Agent}, watching...), "next", "the next action of a mention, and why", true, c.next},
+
+		{"GET", "/failures", watching, "failures", "dead letters and dead deliveries, by cause", true, c.failures},
+		{"POST", "/failures/redrive", running, "", "send again what failed: account or lane, limit, try=1 only counts", true, c.redrive},
+
+		{"GET", "/review", deciding, "review", "uncertain links for people to look at", true, c.review},
+		{"POST", "/review", deciding, "", "decide on a link: author, person, verdict (accept, reject)", true, c.judge},
+		{"POST", "/conversations/{id}/answer", running, "", "write and send an answer: text, private", true, c.reply},
+		{"GET", "/answers", watching, "answers", "answers asked for, and what became of them", true, c.answers},
+
+		{"GET", "/accounts", watching, "accounts", "every network and CRM account with its state", true, c.accountList},
+		{"GET", "/accounts/new", admins, "connect", "the form for a new account, from what its kind needs", false, c.connectForm},
+		{"POST", "/accounts/new", admins, "", "put a new account into the draft: kind, name and its settings", true, c.connect},
+		{"GET", "/accounts/{name}", watching, "account", "one account: settings, health", true, c.account},
+		{"POST", "/accounts/{name}/test", running, "", "examine an account at the vendor", true, c.test},
+		{"POST", "/accounts/{name}/pause", admins, "", "put pause=1 or pause=0 into the draft", true, c.pause},
+		{"POST", "/accounts/{name}/mode", admins, "", "put a write mode into the draft: object, mode (observe, write)", true, c.mode},
+		{"POST", "/accounts/{name}/secret", admins, "", "set a secret: secret, value; it is never shown again", true, c.setSecret},
+		{"POST", "/accounts/{name}/settings", admins, "", "put settings into the draft", true, c.setSettings},
+
+		{"GET", "/mapping", watching, "mappings", "what is mapped to which object of which CRM", true, c.mappings},
+		{"GET", "/mapping/{account}/{index}", watching, "mapping", "one mapped object: the CRM's fields and what fills them", true, c.mapping},
+		{"POST", "/mapping/{account}/{index}", admins, "", "put a field into the draft: field, value, wins, once", true, c.setField},
+		{"POST", "/mapping/{account}/{index}/preview", watching, "", "check an expression and show the record a mention would make: field, value, sample", true, c.preview},
+		{"POST", "/mapping/{account}/learn", running, "", "read the CRM's fields anew", true, c.learn},
+		{"POST", "/mapping/{account}/own", admins, "", "copy the default mapping into the draft, to change it", true, c.own},
+
+		{"GET", "/rules", watching, "rules", "filters, routing and actions", true, c.rules},
+		{"POST", "/rules", admins, "", "put a rule into the draft: section, index, name, when, then", true, c.setRule},
+
+		{"GET", "/configuration", watching, "configuration", "the published configuration and its versions", true, c.configuration},
+		{"GET", "/configuration/edit", admins, "edit", "the draft as YAML", false, c.editForm},
+		{"POST", "/configuration/edit", admins, "", "put YAML into the draft: text", true, c.edit},
+		{"GET", "/configuration/file", watching, "", "the published configuration as YAML", true, c.file},
+		{"GET", "/configuration/versions/{number}", watching, "version", "one version, and what it changed", true, c.version},
+		{"POST", "/configuration/versions/{number}/rollback", admins, "", "publish an earlier version again", true, c.rollback},
+		{"GET", "/draft", admins, "draft", "what the draft would change", true, c.draft},
+		{"POST", "/draft/try", admins, "", "dry run: what the draft would have written of the last hours", true, c.try},
+		{"GET", "/draft/trial/{id}", admins, "trial", "a dry run and its result", true, c.trial},
+		{"POST", "/draft/publish", admins, "", "publish the draft: note", true, c.publish},
+		{"POST", "/draft/discard", admins, "", "throw the draft away", true, c.discard},
+
+		{"GET", "/reports", watching, "reports", "key figures per network: days", true, c.report},
+		{"GET", "/reports/file", watching, "", "the same as CSV", true, c.reportFile},
+		{"GET", "/privacy", guardians, "privacy", "erasures, retention, audit trail", true, c.privacy},
+		{"POST", "/privacy/erase", guardians, "", "erase everything of an author, person or e-mail address: subject, reason, confirm", true, c.erase},
+		{"GET", "/privacy/jobs/{id}", guardians, "job", "how far an erasure is", true, c.job},
+		{"GET", "/access", admins, "access", "tokens of the API", true, c.access},
+		{"POST", "/access", admins, "", "make a token: name, role; it is shown once", true, c.addToken},
+		{"POST", "/access/revoke", admins, "", "revoke a token: token", true, c.revoke},
+		{"POST", "/leave", Roles(), "", "log out", false, c.logOut},
+	}
+}
+
+// prefix of the API.
+const prefix = "/api/v1"
+
+func (c *Console) handlers() *http.ServeMux {
+	mux := http.NewServeMux()
+	for _, rt := range c.routes {
+		pattern := rt.path
+		if pattern == "/" {
+			pattern = "/{$}"
+		}
+		mux.HandleFunc(rt.method+" "+pattern, c.handle(rt, false))
+		if rt.api {
+			path := prefix + rt.path
+			if rt.path == "/" {
+				path = prefix + "/overview"
+			}
+			mux.HandleFunc(rt.method+" "+path, c.handle(rt, true))
+		}
+	}
+	mux.HandleFunc("GET /enter", c.welcome)
+	mux.HandleFunc("POST /enter", c.admit)
+	mux.HandleFunc("GET "+prefix+"/openapi.json", c.openAPI)
+	mux.HandleFunc("GET /asset/names.json", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		_ = json.NewEncoder(w).Encode(append(slices.Clone(names), calls...))
+	})
+	assets, err := fs.Sub(assetFiles, "asset")
+	if err == nil { // the folder is embedded: it is there
+		files := http.StripPrefix("/asset/", http.FileServerFS(assets))
+		mux.HandleFunc("GET /asset/", func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Cache-Control", "max-age=300")
+			files.ServeHTTP(w, r)
+		})
+	}
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		q := c.request(w, r, strings.HasPrefix(r.URL.Path, prefix))
+		c.fail(q, fault.New(fault.NotFound, "there is no such page"))
+	})
+	return mux
+}
+
+// ServeHTTP answers a request.
+func (c *Console) ServeHTTP(w http.ResponseWriter, r *http.Request) { c.guard(c.mux).ServeHTTP(w, r) }
+
+// request reads what every call has.
+func (c *Console) request(w http.ResponseWriter, r *http.Request, api bool) *request {
+	q := &request{r: r, w: w, api: api, lang: language(r)}
+	if k, err := r.Cookie("rapport_theme"); err == nil && (k.Value == "dark" || k.Value == "light") {
+		q.theme = k.Value
+	}
+	for name, allowed := range map[string]string{"lang": " en de ", "theme": " dark light auto "} {
+		if v := r.URL.Query().Get(name); v != "" && strings.Contains(allowed, " "+v+" ") {
+			if name == "lang" {
+				q.lang = v
+			} else if q.theme = v; v == "auto" {
+				q.theme = ""
+			}
+			http.SetCookie(w, &http.Cookie{Name: "rapport_" + name, Value: v, Path: "/", MaxAge: 365 * 24 * 3600, HttpOnly: true, Secure: c.Secure, SameSite: http.SameSiteLaxMode})
+		}
+	}
+	q.who, _ = c.identify(r) // who cannot be looked up is nobody
+	return q
+}
+
+func language(r *http.Request) string {
+	if k, err := r.Cookie("rapport_lang"); err == nil && (k.Value == "de" || k.Value == "en") {
+		return k.Value
+	}
+	if strings.HasPrefix(strings.ToLower(r.Header.Get("Accept-Language")), "de") {
+		return "de"
+	}
+	return "en"
+}
+
+// handle carries out a route for who may.
+func (c *Console) handle(rt route, api bool) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		q := c.request(w, r, api)
+		switch {
+		case q.who == nil && api:
+			q.tell(http.StatusUnauthorized, map[string]any{"error": "send Authorization: Bearer and a token of the console's page Access"})
+			return
+		case q.who == nil:
+			c.show(w, q, "enter", http.StatusUnauthorized, view{Title: "Log in", Data: ""})
+			return
+		case !q.who.may(rt.roles...):
+			c.fail(q, fault.New(fault.Unauthorized, "your role (%s) may not do this: it takes %s", strings.Join(q.who.Roles, ", "), strings.Join(rt.roles, " or ")))
+			return
+		}
+		if rt.method == "POST" {
+			if err := q.read(); err != nil {
+				c.fail(q, err)
+				return
+			}
+			if !genuine(r, q.who) {
+				c.fail(q, fault.New(fault.Unauthorized, "this form is too old or comes from another page: go back, reload and try again"))
+				return
+			}
+		}
+		a, err := rt.do(q)
+		if err != nil {
+			c.fail(q, err)
+			return
+		}
+		c.give(q, rt, a)
+	}
+}
+
+// read takes in what is sent: a form, or a flat JSON object.
+func (q *request) read() error {
+	if strings.HasPrefix(q.r.Header.Get("Content-Type"), "application/json") {
+		var in map[string]any
+		if err := json.NewDecoder(q.r.Body).Decode(&in); err != nil {
+			return wrong("the body has to be a JSON object: %w", err)
+		}
+		q.form = url.Values{}
+		for k, v := range in {
+			q.form.Set(k, plainValue(v))
+		}
+		return nil
+	}
+	if err := q.r.ParseForm(); err != nil {
+		return wrong("the form cannot be read: %w", err)
+	}
+	q.form = q.r.PostForm
+	return nil
+}
+
+func (c *Console) give(q *request, rt route, a answer) {
+	switch {
+	case a.Raw != nil:
+		q.w.Header().Set("Content-Type", a.Type)
+		if a.Name != "" {
+			q.w.Header().Set("Content-Disposition", `attachment; filename="`+a.Name+`"`)
+		}
+		_, _ = q.w.Write(a.Raw)
+	case q.api || strings.Contains(q.r.Header.Get("Accept"), "application/json"):
+		data := a.Data
+		if data == nil {
+			data = map[string]any{"done": say("en", a.Say)}
+		}
+		q.tell(http.StatusOK, data)
+	case rt.method == "POST":
+		if a.Say != "" {
+			http.SetCookie(q.w, &http.Cookie{Name: "rapport_said", Value: url.QueryEscape(a.Say), Path: "/", MaxAge: 20, HttpOnly: true, Secure: c.Secure, SameSite: http.SameSiteStrictMode})
+		}
+		http.Redirect(q.w, q.r, a.To, http.StatusSeeOther)
+	default:
+		v := view{Title: a.Title, Data: a.Data}
+		if k, err := q.r.Cookie("rapport_said"); err == nil {
+			if text, err := url.QueryUnescape(k.Value); err == nil {
+				v.Flash = text
+				http.SetCookie(q.w, &http.Cookie{Name: "rapport_said", Path: "/", MaxAge: -1})
+			}
+		}
+		c.show(q.w, q, rt.page, http.StatusOK, v)
+	}
+}
+
+// tell answers with JSON.
+func (q *request) tell(status int, v any) {
+	q.w.Header().Set("Content-Type", "application/json; charset=utf-8")
+	q.w.WriteHeader(status)
+	_ = json.NewEncoder(q.w).Encode(v)
+}
+
+// fail says what went wrong, with the mistakes of a configuration one by one.
+func (c *Console) fail(q *request, err error) {
+	status := http.StatusInternalServerError
+	switch fault.Of(err) {
+	case fault.Invalid:
+		status = http.StatusUnprocessableEntity
+	case fault.NotFound:
+		status = http.StatusNotFound
+	case fault.Unauthorized:
+		status = http.StatusForbidden
+	case fault.Conflict:
+		status = http.StatusConflict
+	case fault.Unavailable, fault.RateLimited, fault.QuotaExhausted, fault.Transient:
+		status = http.StatusServiceUnavailable
+	}
+	var mistakes config.Errors
+	if errors.As(err, &mistakes) {
+		status = http.StatusUnprocessableEntity
+	}
+	if q.api || strings.Contains(q.r.Header.Get("Accept"), "application/json") {
+		q.tell(status, map[string]any{"error": err.Error(), "mistakes": mistakes})
+		return
+	}
+	if q.who == nil {
+		c.show(q.w, q, "enter", status, view{Title: "Log in", Problem: err.Error(), Data: ""})
+		return
+	}
+	c.show(q.w, q, "problem", status, view{Title: "That did not work", Problem: err.Error(), Data: mistakes})
+}
+
+// welcome asks for one click before a link is used up: programs that look into links beforehand must not do that.
+func (c *Console) welcome(w http.ResponseWriter, r *http.Request) {
+	q := c.request(w, r, false)
+	c.show(w, q, "enter", http.StatusOK, view{Title: "Log in", Data: r.URL.Query().Get("key")})
+}
+
+func (c *Console) admit(w http.ResponseWriter, r *http.Request) {
+	q := c.request(w, r, false)
+	if site := r.Header.Get("Sec-Fetch-Site"); site != "" && site != "same-origin" && site != "none" {
+		c.fail(q, fault.New(fault.Unauthorized, "open the link by itself"))
+		return
+	}
+	key, err := c.enter(r.Context(), r.PostFormValue("key"))
+	if err != nil {
+		q.who = nil
+		c.fail(q, err)
+		return
+	}
+	http.SetCookie(w, &http.Cookie{Name: cookie, Value: key, Path: "/", HttpOnly: true, Secure: c.Secure, SameSite: http.SameSiteStrictMode, MaxAge: int(sessionFor.Seconds())})
+	http.Redirect(w, r, "/", http.StatusSeeOther)
+}
+
+func (c *Console) logOut(q *request) (answer, error) {
+	if k, err := q.r.Cookie(cookie); err == nil {
+		c.leave(q.r.Context(), k.Value)
+		http.SetCookie(q.w, &http.Cookie{Name: cookie, Path: "/", MaxAge: -1})
+	}
+	return answer{To: "/enter"}, nil
+}
