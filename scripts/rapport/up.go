@@ -45,12 +45,14 @@ func upCommand(f *flags) *cobra.Command {
 			if err := h.Start(c.Context()); err != nil {
 				return err
 			}
-			fmt.Fprintf(c.ErrOrStderr(), "rapport: hooks at http://%s/hooks/, data in %s; stop with Ctrl-C\n", h.Addr(), f.data)
+			link := ""
 			if console != "" {
-				link, err := h.ConsoleLink(c.Context(), user())
-				if err != nil {
+				if link, err = h.ConsoleLink(c.Context(), user()); err != nil {
 					return err
 				}
+			}
+			fmt.Fprintf(c.ErrOrStderr(), "rapport: hooks at http://%s/hooks/, data in %s; stop with Ctrl-C\n", h.Addr(), f.data)
+			if link != "" {
 				fmt.Fprintf(c.ErrOrStderr(), "rapport: console at %s (opens once; `rapport console` prints another)\n", link)
 			}
 			<-c.Context().Done()

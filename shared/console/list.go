@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"rapport/shared/config"
+	"rapport/shared/flow"
 	"rapport/shared/ledger"
 	"rapport/shared/pipeline"
 	"rapport/shared/store"
@@ -49,38 +50,29 @@ func (c *Console) newest(ctx context.Context, accounts []string, before string, 
 	}
 	read := 0
 	for _, h := range hours.names {
-		at, err := time.Parse("2006010215", h)
+		at, err := time.Parse(hourForm, h)
 		if err != nil {
 			continue
 		}
-		to := ""
+		to, first := "", true
 		if h == hour {
 			to = sort
 		}
-		for {
-			part := min(limit, maxRows) + 1
-			found, err := c.hour(ctx, hours.of[h], at, to, part)
+		for first || to != "" {
+			found, floor, err := c.hour(ctx, hours.of[h], at, to, limit-len(out))
 			if err != nil {
 				return nil, "", err
 			}
-			for i, e := range found {
+			for _, e := range found {
 				if len(out) == limit || read >= maxRows {
-					last := e // what comes next begins here
-					if i > 0 {
-						last = found[i-1]
-						return out, h + "." + last.Place.Sort, nil
-					}
 					return out, h + "." + to, nil
 				}
-				read++
+				read, to = read+1, e.Place.Sort
 				if keep == nil || keep(e.Line) {
 					out = append(out, e)
 				}
 			}
-			if len(found) < part {
-				break
-			}
-			to = found[len(found)-1].Place.Sort
+			to, first = floor, false
 		}
 	}
 	if hours.more != "" {
@@ -89,23 +81,33 @@ func (c *Console) newest(ctx context.Context, accounts []string, before string, 
 	return out, next, nil
 }
 
-// hour lists an hour's lines of accounts before a sort key, newest first.
-func (c *Console) hour(ctx context.Context, accounts []string, at time.Time, before string, limit int) ([]entry, error) {
-	var found []entry
+// hour lists an hour's lines of accounts before a sort key, newest first. An hour lies in many partitions; of each about its
+// share of want is read. floor is where to go on, "" = the hour is done.
+func (c *Console) hour(ctx context.Context, accounts []string, at time.Time, before string, want int) (found []entry, floor string, err error) {
+	share := max(2*want/(len(accounts)*ledger.Shards), 8)
 	for _, account := range accounts {
 		for shard := range ledger.Shards {
 			part := ledger.Part(account, at, shard)
-			for row, err := range c.lines.List(ctx, store.Range{Part: part, To: before, Desc: true, Limit: limit}) {
+			n, last := 0, ""
+			for row, err := range c.lines.List(ctx, store.Range{Part: part, To: before, Desc: true, Limit: share}) {
 				if err != nil {
-					return nil, err
+					return nil, "", err
 				}
 				found = append(found, entry{ledger.Place{Part: part, Sort: row.Sort}, row.Value})
+				n, last = n+1, row.Sort
+			}
+			if n == share {
+				floor = max(floor, last) // below it this partition may have more
 			}
 		}
 	}
+	found = slices.DeleteFunc(found, func(e entry) bool { return e.Place.Sort < floor })
 	slices.SortFunc(found, func(a, b entry) int { return strings.Compare(b.Place.Sort, a.Place.Sort) })
-	return found[:min(limit, len(found))], nil
+	return found, floor, nil
 }
+
+// hourForm is how the ledger writes an hour.
+const hourForm = "2006010215"
 
 // someHours are hours with lines, newest first, and in which accounts.
 type someHours struct {
@@ -142,8 +144,8 @@ func (c *Console) hoursOf(ctx context.Context, accounts []string, from string) (
 	slices.Sort(s.names)
 	slices.Reverse(s.names)
 	if cut != "" && len(s.names) > 0 {
-		if at, err := time.Parse("2006010215", cut); err == nil {
-			s.more = at.Add(-time.Hour).Format("2006010215")
+		if at, err := time.Parse(hourForm, cut); err == nil {
+			s.more = at.Add(-time.Hour).Format(hourForm)
 		}
 	}
 	return s, nil
@@ -237,4 +239,21 @@ func why(l ledger.Line) string {
 		}
 	}
 	return strings.Join(all, "; ")
+}
+
+// talksOf reads the conversations of mentions as they are now, each once, at most so many.
+func (c *Console) talksOf(ctx context.Context, rows []row, most int) ([]store.Row[pipeline.ConversationRow], error) {
+	var keys []store.Key
+	seen := map[string]bool{}
+	for _, r := range rows {
+		if r.raw == nil || r.raw.Decision.Conversation == nil || len(keys) == most {
+			continue
+		}
+		if place := flow.Place(r.raw.Decision.Conversation.ID); !seen[place] {
+			seen[place] = true
+			keys = append(keys, c.talks.Key(place, "current"))
+		}
+	}
+	rowsOf, err := c.talks.Get(ctx, keys...)
+	return slices.DeleteFunc(rowsOf, func(t store.Row[pipeline.ConversationRow]) bool { return t.Version == 0 || t.Value.Erased }), err
 }

@@ -241,20 +241,12 @@ func (c *Console) talkList(q *request) (answer, error) {
 		return answer{}, err
 	}
 	l.Read = len(rows)
-	var keys []store.Key
-	seen := map[string]bool{}
-	for _, r := range rows {
-		if conv := r.raw.Decision.Conversation; conv != nil && !seen[flow.Place(conv.ID)] {
-			seen[flow.Place(conv.ID)] = true
-			keys = append(keys, c.talks.Key(flow.Place(conv.ID), "current"))
-		}
-	}
-	talks, err := c.talks.Get(ctx, keys...)
+	talks, err := c.talksOf(ctx, rows, 600)
 	if err != nil {
 		return answer{}, err
 	}
 	for _, t := range talks {
-		if t.Version == 0 || t.Value.Erased || len(l.Rows) >= 100 {
+		if len(l.Rows) >= 100 {
 			continue
 		}
 		r := talkRow{Conversation: t.Value.Conversation, Count: len(t.Value.Conversation.Turns)}

@@ -14,8 +14,9 @@ import (
 
 // Bounds of the overview: lines counted, and mentions among them that are looked into.
 const (
-	glanceLines    = 2800
-	glanceMentions = 1200
+	glanceLines    = 1800
+	glanceMentions = 800
+	glanceTalks    = 400
 	glanceFor      = 3 * time.Second
 )
 
@@ -43,7 +44,7 @@ type overview struct {
 	Clock       clock        `json:"clock"`
 	Alerts      []row        `json:"alerts"`
 	Accounts    []health     `json:"accounts"`
-	Spent       []spent      `json:"spent"`
+	Spent       spent        `json:"spent"`
 }
 
 type tallied struct {
@@ -87,9 +88,8 @@ type health struct {
 }
 
 type spent struct {
-	Brand string  `json:"brand"`
-	USD   float64 `json:"usd"`
-	Most  float64 `json:"most"`
+	USD  float64 `json:"usd"`
+	Most float64 `json:"most"`
 }
 
 func (c *Console) overview(q *request) (answer, error) {
@@ -169,7 +169,8 @@ func (c *Console) look(ctx context.Context, q *request) (*overview, error) {
 		if err != nil {
 			return nil, err
 		}
-		o.Spent = append(o.Spent, spent{b.Name, usd, b.Budget})
+		o.Spent.USD += usd
+		o.Spent.Most += b.Budget
 	}
 	return o, nil
 }
@@ -216,8 +217,9 @@ func (c *Console) understand(ctx context.Context, q *request, o *overview, entri
 	begin := now.Truncate(time.Hour).Add(-23 * time.Hour)
 	volume := bars{Title: "Mentions per hour", Slots: hoursFrom(begin)}
 	mood := bars{Title: "Mood per hour", Slots: hoursFrom(begin), Series: []series{{Name: "positive", Class: "good"}, {Name: "negative", Class: "bad"}}}
-	for i, n := range o.Networks {
-		volume.Series = append(volume.Series, series{Name: n.Name, Class: "s" + string(rune('0'+i%8))})
+	of := o.busiest()
+	for i, name := range of {
+		volume.Series = append(volume.Series, series{Name: name, Class: "s" + string(rune('0'+i))})
 	}
 	for i := range volume.Slots {
 		volume.Slots[i].Counts = make([]int, len(volume.Series))
@@ -232,12 +234,12 @@ func (c *Console) understand(ctx context.Context, q *request, o *overview, entri
 		seen[r.ID] = true
 		m, d := r.raw.Mention, r.raw.Decision
 		if at := int(m.Created.Sub(begin) / time.Hour); !m.Created.Before(begin) && at < len(volume.Slots) {
-			for i := range volume.Series {
-				if volume.Series[i].Name == m.Network {
-					volume.Slots[at].Counts[i]++
-					volume.Series[i].Total++
-				}
+			i := slices.Index(of, m.Network)
+			if i < 0 {
+				i = len(of) - 1 // others
 			}
+			volume.Slots[at].Counts[i]++
+			volume.Series[i].Total++
 			switch d.Sentiment {
 			case "positive":
 				mood.Slots[at].Counts[0]++
@@ -257,9 +259,13 @@ func (c *Console) understand(ctx context.Context, q *request, o *overview, entri
 			r.Reason = d.Alert
 			o.Alerts = append(o.Alerts, r)
 		}
-		if conv := d.Conversation; conv != nil && (talks[conv.ID] == nil || conv.Revision > talks[conv.ID].Revision) {
-			talks[conv.ID] = conv
-		}
+	}
+	current, err := c.talksOf(ctx, rows, glanceTalks)
+	if err != nil {
+		return err
+	}
+	for i := range current {
+		talks[current[i].Value.Conversation.ID] = &current[i].Value.Conversation
 	}
 	volume.spike()
 	volume.draw(nil, "15:04")
@@ -376,4 +382,21 @@ func (c *Console) state(ctx context.Context, a config.Account, h *health) error 
 		h.State, h.Say, h.Mend = "paused", "", "Paused in the configuration."
 	}
 	return nil
+}
+
+// busiest names the networks with most mentions; what does not fit into eight colours is called others.
+func (o *overview) busiest() []string {
+	all := slices.Clone(o.Networks)
+	sort.SliceStable(all, func(i, j int) bool { return all[i].Received > all[j].Received })
+	var out []string
+	for _, n := range all {
+		if len(out) == 7 && len(all) > 8 {
+			return append(out, "others")
+		}
+		out = append(out, n.Name)
+	}
+	if len(out) == 0 {
+		return []string{"others"}
+	}
+	return out
 }

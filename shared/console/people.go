@@ -238,22 +238,14 @@ func (c *Console) answers(q *request) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	seen := map[string]bool{}
-	var keys []store.Key
-	for _, r := range rows {
-		if conv := r.raw.Decision.Conversation; conv != nil && !seen[flow.Place(conv.ID)] {
-			seen[flow.Place(conv.ID)] = true
-			keys = append(keys, c.talks.Key(flow.Place(conv.ID), "current"))
-		}
-	}
-	talks, err := c.talks.Get(ctx, keys...)
+	talks, err := c.talksOf(ctx, rows, 600)
 	if err != nil {
 		return answer{}, err
 	}
-	keys = nil
+	var keys []store.Key
 	for _, t := range talks {
 		conv := t.Value.Conversation
-		if t.Version == 0 || t.Value.Erased || conv.Private && !q.who.may(deciding...) {
+		if conv.Private && !q.who.may(deciding...) {
 			continue
 		}
 		for _, id := range t.Value.Replies {

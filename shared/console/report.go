@@ -36,7 +36,6 @@ type figures struct {
 	First      float64 `json:"first_answer_minutes"` // middle value; 0 = none
 	first      []float64
 	authors    map[string]bool
-	cases      map[string]bool
 }
 
 type definition struct{ Name, Say string }
@@ -56,12 +55,12 @@ func (c *Console) figures(q *request) (reportPage, error) {
 		p.Days = n
 	}
 	p.From = c.now().AddDate(0, 0, -p.Days)
-	rows, err := c.recentRows(q, 2200)
+	rows, err := c.recentRows(q, 1200)
 	if err != nil {
 		return p, err
 	}
 	p.Read = len(rows)
-	p.Partly = len(rows) > 2100
+	p.Partly = len(rows) > 1100
 	by := map[string]*figures{}
 	for _, r := range rows {
 		m, d := r.raw.Mention, r.raw.Decision
@@ -70,7 +69,7 @@ func (c *Console) figures(q *request) (reportPage, error) {
 		}
 		f := by[m.Network]
 		if f == nil {
-			f = &figures{Network: m.Network, authors: map[string]bool{}, cases: map[string]bool{}}
+			f = &figures{Network: m.Network, authors: map[string]bool{}}
 			by[m.Network] = f
 		}
 		f.Mentions++
@@ -85,17 +84,26 @@ func (c *Console) figures(q *request) (reportPage, error) {
 		if d.Complaint {
 			f.Complaints++
 		}
-		if k := d.Conversation; k != nil && k.Case && !f.cases[k.ID] {
-			f.cases[k.ID] = true
-			if !k.AnsweredAt.IsZero() {
-				f.Answered++
-				f.first = append(f.first, k.AnsweredAt.Sub(k.Opened).Minutes())
-			}
+	}
+	talks, err := c.talksOf(q.r.Context(), rows, 800)
+	if err != nil {
+		return p, err
+	}
+	for _, t := range talks {
+		k := t.Value.Conversation
+		f := by[k.Network]
+		if f == nil || !k.Case || k.Opened.Before(p.From) {
+			continue
+		}
+		f.Cases++
+		if !k.AnsweredAt.IsZero() {
+			f.Answered++
+			f.first = append(f.first, k.AnsweredAt.Sub(k.Opened).Minutes())
 		}
 	}
 	for _, name := range sortedKeys(by) {
 		f := by[name]
-		f.Authors, f.Cases = len(f.authors), len(f.cases)
+		f.Authors = len(f.authors)
 		f.Mood = (f.Positive - f.Negative) * 100 / f.Mentions
 		if sort.Float64s(f.first); len(f.first) > 0 {
 			f.First = float64(int(f.first[len(f.first)/2]*10)) / 10

@@ -50,7 +50,7 @@ if (fields) {
   };
   for (const form of fields.querySelectorAll("form.field")) {
     const area = form.elements.value;
-    area.addEventListener("input", () => { clearTimeout(timers.get(form)); timers.set(form, setTimeout(() => check(form), 120)); });
+    area.addEventListener("input", () => { form.classList.toggle("dirty", area.value !== area.defaultValue); clearTimeout(timers.get(form)); timers.set(form, setTimeout(() => check(form), 120)); });
     area.addEventListener("blur", () => { clearTimeout(timers.get(form)); if (area.value !== area.defaultValue) check(form); });
   }
 }
