@@ -352,5 +352,16 @@ func (c client) storage(ctx context.Context) string {
 	if month == 0 {
 		return text + "; 1,000 mentions a day would take 2 MB of it daily"
 	}
-	return fmt.Sprintf("%s; Rapport has %d records, %d of the last 30 days: at that pace it is full in %d days", text, total, month, left*30/month)
+	return fmt.Sprintf("%s; Rapport has %d records, %d of the last 30 days: at that pace it is full in %s", text, total, month, span(left*30/month))
+}
+
+// span says a number of days as people do.
+func span(days int) string {
+	switch years := days / 365; {
+	case years > 100:
+		return "more than 100 years"
+	case years > 2:
+		return fmt.Sprintf("%d years", years)
+	}
+	return fmt.Sprintf("%d days", days)
 }

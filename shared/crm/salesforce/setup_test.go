@@ -203,7 +203,7 @@ func TestSurroundings(t *testing.T) {
 	if got := told(); !strings.Contains(got, "flow Rapport mention.Sort") {
 		t.Errorf("setup does not tell of a flow on our own object, which goes by its label:\n%s", got)
 	}
-	if got := told(); !strings.Contains(got, "30 of the last 30 days: at that pace it is full in 9728 days") {
+	if got := told(); !strings.Contains(got, "30 of the last 30 days: at that pace it is full in 26 years") {
 		t.Errorf("the forecast is\n%s", got)
 	}
 	p.Change(func(o *twin.Options) { o.ForbidRules = true })

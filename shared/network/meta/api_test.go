@@ -277,6 +277,17 @@ func TestCodes(t *testing.T) {
 	}
 }
 
+// TestNoToken: an account that nobody has connected is told so, without a call.
+func TestNoToken(t *testing.T) {
+	_, a := stage(t, twin.Options{}, twin.Facebook)
+	delete(a.Secrets, "token")
+	a.Origin = "http://127.0.0.1:1" // nobody is there
+	found, err := meta.New().Probe(t.Context(), a)
+	if err != nil || len(found) != 1 || found[0].OK || !strings.Contains(found[0].Say, "has no token") {
+		t.Errorf("%+v %v", found, err)
+	}
+}
+
 // consent opens the log-in page as a browser would and gives the code.
 func consent(t *testing.T, a network.Account, address string) string {
 	t.Helper()

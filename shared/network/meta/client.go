@@ -31,6 +31,9 @@ type refusal struct {
 // whose outcome nobody knows the fault is Ambiguous.
 func call(ctx context.Context, a network.Account, method, path string, query url.Values, body, out any) (refusal, rest.Response, error) {
 	token := a.Secret("token")
+	if token == "" {
+		return refusal{}, rest.Response{}, fault.New(fault.Unauthorized, "account %s has no token: run rapport connect", a.Name)
+	}
 	return callAs(ctx, a, token, method, path, query, body, out)
 }
 
