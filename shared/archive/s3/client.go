@@ -3,6 +3,7 @@ package s3
 import (
 	"context"
 	"encoding/xml"
+	"errors"
 	"iter"
 	"net/http"
 	"net/url"
@@ -82,7 +83,7 @@ func (b *bucket) keys(ctx context.Context, prefix, after string) iter.Seq2[[]str
 func (b *bucket) CreateBucket(ctx context.Context, region string) error {
 	body := []byte(`<CreateBucketConfiguration xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><LocationConstraint>` + region + `</LocationConstraint></CreateBucketConfiguration>`)
 	_, err := b.call(ctx, "CreateBucket", http.MethodPut, "", nil, nil, body)
-	if e, ok := err.(*awsapi.Error); ok && e.Code == "BucketAlreadyOwnedByYou" {
+	if e := (*awsapi.Error)(nil); errors.As(err, &e) && e.Code == "BucketAlreadyOwnedByYou" {
 		return nil
 	}
 	return err

@@ -2,6 +2,7 @@ package salesforce_test
 
 import (
 	"encoding/xml"
+	"errors"
 	"io"
 	"slices"
 	"strings"
@@ -261,7 +262,7 @@ func wellFormed(t *testing.T, name string, data []byte) {
 	t.Helper()
 	d := xml.NewDecoder(strings.NewReader(string(data)))
 	for {
-		if _, err := d.Token(); err == io.EOF {
+		if _, err := d.Token(); errors.Is(err, io.EOF) {
 			return
 		} else if err != nil {
 			t.Errorf("%s: %v", name, err)

@@ -316,7 +316,7 @@ func (g *Org) collection(r *http.Request, rest []string, body []byte) (int, int,
 		key, _ := rec[external].(string)
 		var id string
 		var created bool
-		p := (*problem)(nil)
+		var p *problem
 		if external != "" && seen[key] {
 			p = refuse(400, "DUPLICATE_VALUE", "Duplicate external id specified: %s", key).on(external)
 		} else {

@@ -471,7 +471,7 @@ func (s *Server) token(w http.ResponseWriter, r *http.Request) {
 		reply(w, 401, object{"error": "unauthorized_client", "error_description": "Missing valid authorization header"})
 		return
 	}
-	scope := ""
+	var scope string
 	switch form.Get("grant_type") {
 	case "authorization_code":
 		kept, ok := s.codes[form.Get("code")]
