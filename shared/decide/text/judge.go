@@ -12,7 +12,7 @@ const (
 // judge turns evidence into a result.
 func judge(in Input, t *tokens, e *evidence) Result {
 	e.relate(in, t)
-	r := Result{Words: e.shown(6)}
+	var r Result
 	c := float64(e.sum[hComplaint])
 	r.Sure = logistic(2.4 * (c - complaintFrom))
 	r.Complaint = c >= complaintFrom

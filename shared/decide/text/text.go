@@ -10,7 +10,7 @@ import (
 )
 
 // Model is the version of lexicon and rules; a change that can change a result changes it.
-const Model = "lexicon-1"
+const Model = "linear-1"
 
 // Input is what a text is judged by.
 type Input struct {
@@ -36,15 +36,30 @@ type Result struct {
 }
 
 // Reader reads texts. It is immutable and safe for concurrent use.
-type Reader struct{ lexicon *lexicon }
+type Reader struct {
+	lexicon *lexicon
+	model   *model // nil = the lexicon's rules alone decide
+}
 
 // New makes a reader. An error is a mistake in the package's own lexicon.
 func New() (*Reader, error) {
+	r, err := Rules()
+	if err != nil {
+		return nil, err
+	}
+	if r.model, err = load(weights); err != nil {
+		return nil, err
+	}
+	return r, nil
+}
+
+// Rules makes a reader that has the lexicon and its rules alone: what the trained model is compared with.
+func Rules() (*Reader, error) {
 	l, err := parse(source)
 	if err != nil {
 		return nil, err
 	}
-	return &Reader{l}, nil
+	return &Reader{lexicon: l}, nil
 }
 
 // evidence is what the hits of one text add up to.
@@ -72,7 +87,15 @@ type weighed struct {
 func (r *Reader) Read(in Input) Result {
 	t := cut(in.Text)
 	e := r.weigh(t, in.Lang)
-	return judge(in, t, e)
+	res := judge(in, t, e)
+	if r.model != nil {
+		x := reading{m: r.model}
+		x.scan(t)
+		x.numbers(in, t, e, &res)
+		res = x.decide(in, t, e, res)
+	}
+	res.Words = e.shown(6)
+	return res
 }
 
 // weigh finds the patterns and sums what they say. Of hits within a longer hit only the longer counts.

@@ -1,0 +1,185 @@
+package text
+
+import "math"
+
+// order is which intent goes first where several hold: what somebody must act on.
+var order = [...]int{6, 7, 8, 0, 5, 3, 4, 1, 2} // legal press job complaint churn purchase idea question praise
+
+// The places of intents that the rules below name.
+const (
+	atComplaint = 0
+	atQuestion  = 1
+	atPraise    = 2
+	atChurn     = 5
+	atLegal     = 6
+	atSpam      = 9
+	atChatter   = 10
+)
+
+// decide makes a result of the model's probabilities. What the lexicon's rules alone know stays: danger, grief, stars.
+func (r *reading) decide(in Input, t *tokens, e *evidence, ruled Result) Result {
+	p := r.outputs()
+	r.explain(t, e)
+	res := Result{Grief: ruled.Grief, Intents: r.choose(&p, in, ruled)}
+	res.Sure = float64(p[outIntent+atComplaint])
+	for _, i := range res.Intents {
+		res.Complaint = res.Complaint || i == "complaint"
+	}
+	res.Confidence = res.Sure
+	if !res.Complaint {
+		res.Confidence = 1 - res.Sure
+	}
+	res.Polarity = float64(p[outPositive] - p[outNegative])
+	res.Sentiment = mood(&p, &res)
+	res.Severity = r.severity(&p, &res, ruled, e)
+	res.Department = r.department(&p, in, &res, e)
+	return res
+}
+
+// choose lists the intents that hold, the main one first. Spam and chatter stand alone.
+func (r *reading) choose(p *[Outputs]float32, in Input, ruled Result) []string {
+	holds := func(i int) bool { return p[outIntent+i] >= r.m.from[outIntent+i] }
+	if holds(atSpam) && p[outIntent+atSpam] > p[outIntent+atComplaint] && ruled.Severity < 3 {
+		return []string{"spam"}
+	}
+	out := make([]string, 0, 3)
+	best, second := 0, -1
+	for i := range atSpam {
+		if p[outIntent+i] > p[outIntent+best] {
+			best = i
+		}
+	}
+	for _, i := range order {
+		if !holds(i) || len(out) == 3 || len(out) > 0 && excluded(i, out, p) {
+			continue
+		}
+		out = append(out, intents[i])
+		if len(out) > 1 && second < 0 {
+			second = i
+		}
+	}
+	if stars := in.Rating == 1 || in.Rating == 2; stars && len(out) == 0 {
+		return append(out, "complaint")
+	}
+	if len(out) > 0 {
+		return out
+	}
+	if p[outIntent+best] > p[outIntent+atChatter] {
+		return append(out, intents[best])
+	}
+	return append(out, "chatter")
+}
+
+// excluded tells which intents do not go with those that are there already.
+func excluded(i int, there []string, p *[Outputs]float32) bool {
+	first := there[0]
+	switch i {
+	case atPraise: // praise and reproach: the stronger one counts
+		return first != "question" && first != "idea"
+	case atQuestion:
+		return first == "legal" || first == "press" || first == "job"
+	case atComplaint:
+		return first == "press" || first == "job"
+	case atChurn:
+		return first != "complaint" && first != "legal"
+	}
+	return true
+}
+
+// mood gives the attitude. A complaint is negative; praise is positive.
+func mood(p *[Outputs]float32, r *Result) string {
+	switch {
+	case r.Complaint:
+		r.Polarity = min(r.Polarity, -0.3)
+		return "negative"
+	case r.Intents[0] == "praise":
+		r.Polarity = max(r.Polarity, 0.3)
+		return "positive"
+	case r.Intents[0] == "spam":
+		r.Polarity = 0
+		return "neutral"
+	case p[outNegative] > p[outNeutral] && p[outNegative] > p[outPositive]:
+		return "negative"
+	case p[outPositive] > p[outNeutral]:
+		return "positive"
+	}
+	return "neutral"
+}
+
+func (r *reading) severity(p *[Outputs]float32, res *Result, ruled Result, e *evidence) int {
+	severe := p[outSevere] >= r.m.from[outSevere]
+	danger := p[outDanger] >= r.m.from[outDanger]
+	switch main := res.Intents[0]; main {
+	case "complaint", "legal", "churn":
+		switch {
+		case !res.Complaint && !danger && ruled.Severity < 3:
+			return 0
+		case danger || ruled.Severity == 3 && e.sum[hDanger] > 0:
+			return 3
+		case severe || len(res.Intents) > 1 && (main == "legal" || res.Intents[1] == "churn"):
+			return 2
+		}
+		return 1
+	case "press", "idea", "question":
+		if severe && (p[outSevere] > 0.5 || ruled.Severity >= 2) {
+			if danger && main != "press" && e.sum[hDanger] > 0 {
+				return 3
+			}
+			return 2
+		}
+	}
+	return 0
+}
+
+func (r *reading) department(p *[Outputs]float32, in Input, res *Result, e *evidence) string {
+	switch res.Intents[0] {
+	case "spam", "chatter":
+		return "none"
+	case "legal":
+		return "legal"
+	case "press", "praise":
+		return "marketing"
+	case "job":
+		return "hr"
+	case "purchase":
+		return "sales"
+	case "idea":
+		if res.Severity >= 2 {
+			return "service"
+		}
+		return "product"
+	case "complaint":
+		if res.Severity < 2 && p[outProduct] >= r.m.from[outProduct] && in.Kind != "message" {
+			return "product"
+		}
+	}
+	return "service"
+}
+
+// explain adds what single words brought to the words that the lexicon found.
+func (r *reading) explain(t *tokens, e *evidence) {
+	norm := 1 / float32(math.Sqrt(float64(max(r.n, 1))))
+	c, n, p := r.m.scale[outIntent]*norm, r.m.scale[outNegative]*norm, r.m.scale[outPositive]*norm
+	known := len(e.words)
+words:
+	for i := range t.words {
+		if i == mostWords {
+			break
+		}
+		w := &t.words[i]
+		s := r.said[i]
+		weight := float32(s.positive)*p - float32(s.negative)*n - float32(s.complaint)*c
+		if w.number || weight > -shownFrom && weight < shownFrom {
+			continue
+		}
+		for _, have := range e.words[:known] {
+			if w.start >= have.at && int(w.start) < int(have.at)+len(have.word) {
+				continue words
+			}
+		}
+		e.words = append(e.words, weighed{t.text[w.start:w.end], weight / 2, w.start})
+	}
+}
+
+// shownFrom is what a word must bring to be worth showing.
+const shownFrom = 0.4

@@ -1,0 +1,356 @@
+package text
+
+import (
+	_ "embed" // the weights
+	"encoding/binary"
+	"fmt"
+	"math"
+	"slices"
+)
+
+// The trained model is linear: every feature of a text adds its weights to the outputs. Features are hashed words, pairs of
+// words, denied words and letter groups, and a few dozen numbers, among them what the lexicon found. scripts/train makes the
+// weights.
+
+//go:embed model.bin
+var weights string
+
+// Buckets is how many rows of weights there are for hashed features.
+const Buckets = 1 << 16
+
+// Outputs of the model, in this order: three of sentiment, then the intents, then severity and department.
+const (
+	outNegative = iota
+	outNeutral
+	outPositive
+	outIntent            // the first of the intents, in the order of Intents
+	outSevere = iota + 10 // at least 2
+	outDanger             // 3
+	outProduct            // for the department product
+	Outputs
+)
+
+// Intents in the order of the model's outputs.
+var intents = [...]string{"complaint", "question", "praise", "purchase", "idea", "churn", "legal", "press", "job", "spam", "chatter"}
+
+// Dense is how many features are numbers.
+const Dense = 64
+
+// headerLength is what precedes the hashed weights: a mark, then scales, biases, calibration, thresholds and dense weights.
+const (
+	mark         = "rapport text 1\n\x00"
+	headerFloats = Outputs*5 + Dense*Outputs
+	headerLength = len(mark) + 4*headerFloats + Buckets/8
+	modelLength  = headerLength + Buckets*Outputs
+)
+
+// model is the weights made ready.
+type model struct {
+	scale   [Outputs]float32
+	bias    [Outputs]float32
+	slope   [Outputs]float32 // Platt scaling
+	offset  [Outputs]float32
+	from    [Outputs]float32 // from which probability an output holds
+	dense   [Dense][Outputs]float32
+	present string // one bit per bucket: has any weight
+	rows    string // int8
+}
+
+// load reads weights.
+func load(data string) (*model, error) {
+	if len(data) != modelLength || data[:len(mark)] != mark {
+		return nil, fmt.Errorf("text model: %d bytes, want %d beginning %q: run scripts/train", len(data), modelLength, mark)
+	}
+	m := &model{}
+	at := len(mark)
+	for _, part := range [][]float32{m.scale[:], m.bias[:], m.slope[:], m.offset[:], m.from[:]} {
+		at = floats(data, at, part)
+	}
+	for i := range m.dense {
+		at = floats(data, at, m.dense[i][:])
+	}
+	m.present, m.rows = data[at:headerLength], data[headerLength:]
+	return m, nil
+}
+
+func floats(data string, at int, into []float32) int {
+	for i := range into {
+		into[i] = math.Float32frombits(binary.LittleEndian.Uint32([]byte(data[at : at+4])))
+		at += 4
+	}
+	return at
+}
+
+// Weights is a model as training leaves it.
+type Weights struct {
+	Bias, Slope, Offset, From [Outputs]float32
+	Dense                     [Dense][Outputs]float32
+	Rows                      [][Outputs]float32 // Buckets of them
+}
+
+// Encode gives the bytes of model.bin. Each output's weights are cut at the value that all but few stay below.
+func (w *Weights) Encode() []byte {
+	var scale [Outputs]float32
+	for o := range Outputs {
+		var all []float32
+		for _, r := range w.Rows {
+			if r[o] != 0 {
+				all = append(all, max(r[o], -r[o]))
+			}
+		}
+		slices.Sort(all)
+		if len(all) > 0 {
+			scale[o] = all[len(all)-1-len(all)/2000] / 127
+		}
+	}
+	out := make([]byte, 0, modelLength)
+	out = append(out, mark...)
+	put := func(list []float32) {
+		for _, f := range list {
+			out = binary.LittleEndian.AppendUint32(out, math.Float32bits(f))
+		}
+	}
+	for _, part := range [][]float32{scale[:], w.Bias[:], w.Slope[:], w.Offset[:], w.From[:]} {
+		put(part)
+	}
+	for i := range w.Dense {
+		put(w.Dense[i][:])
+	}
+	present := make([]byte, Buckets/8)
+	rows := make([]byte, 0, Buckets*Outputs)
+	for i, r := range w.Rows {
+		for o, v := range r {
+			q := 0
+			if scale[o] > 0 {
+				q = int(math.Round(float64(max(min(v/scale[o], 127), -127))))
+			}
+			if q != 0 {
+				present[i/8] |= 1 << (i % 8)
+			}
+			rows = append(rows, byte(int8(q)))
+		}
+	}
+	return append(append(out, present...), rows...)
+}
+
+// words of a text that are looked at; what follows changes little.
+const mostWords = 160
+
+// reading is what one text gives: features while training, sums while judging.
+type reading struct {
+	m     *model
+	keep  []uint32 // all hashed features, where they are wanted
+	n     int
+	sum   [Outputs]int32
+	dense [Dense]float32
+	said  [mostWords]contribution
+}
+
+// contribution is what one word added.
+type contribution struct{ complaint, negative, positive int32 }
+
+// take adds one feature.
+func (r *reading) take(h uint32) {
+	h ^= h >> 15
+	h *= 0x2c1b3c6d
+	h ^= h >> 13
+	h &= Buckets - 1
+	r.n++
+	if r.m == nil {
+		r.keep = append(r.keep, h)
+		return
+	}
+	if r.m.present[h>>3]>>(h&7)&1 == 0 {
+		return
+	}
+	row := r.m.rows[int(h)*Outputs : int(h)*Outputs+Outputs]
+	for o := range r.sum {
+		r.sum[o] += int32(int8(row[o]))
+	}
+}
+
+// FNV-1a.
+const (
+	basis = 2166136261
+	prime = 16777619
+)
+
+func hash(h uint32, w []byte) uint32 {
+	for _, b := range w {
+		h = (h ^ uint32(b)) * prime
+	}
+	return h
+}
+
+// scan takes the features of all words.
+func (r *reading) scan(t *tokens) {
+	last := uint32(1)
+	deny := 0
+	for i := range t.words {
+		if i == mostWords {
+			break
+		}
+		before := r.sum
+		w := &t.words[i]
+		word := t.at(i)
+		if w.clause {
+			deny = 0
+		}
+		h := hash(basis, word)
+		if w.number {
+			h = 77
+		}
+		r.take(h + 1)
+		r.take(h*31 + last)
+		if deny > 0 {
+			r.take(h*17 + 5)
+			deny--
+		}
+		if w.neg {
+			deny = 4
+		}
+		last = h
+		if !w.number && len(word) > 2 {
+			r.groups(word)
+		}
+		r.said[i] = contribution{r.sum[outIntent] - before[outIntent], r.sum[outNegative] - before[outNegative], r.sum[outPositive] - before[outPositive]}
+	}
+	r.take(last*13 + 9) // how it ends
+}
+
+// groups takes the letter groups of a word, its ends marked.
+func (r *reading) groups(word []byte) {
+	var buffer [34]byte
+	p := append(buffer[:0], '<')
+	p = append(p, word[:min(len(word), 32)]...)
+	p = append(p, '>')
+	for i := 0; i+3 <= len(p); i++ {
+		h := uint32(0x3c6ef372)
+		h = (h ^ uint32(p[i])) * prime
+		h = (h ^ uint32(p[i+1])) * prime
+		h = (h ^ uint32(p[i+2])) * prime
+		if i+4 <= len(p) {
+			h = (h ^ uint32(p[i+3])) * prime
+			r.take(h)
+			if i+5 <= len(p) {
+				r.take((h ^ uint32(p[i+4])) * prime)
+			}
+		} else {
+			r.take(h)
+		}
+	}
+}
+
+// numbers fills the dense features: what the lexicon found, what its rules say, and the form of the text.
+func (r *reading) numbers(in Input, t *tokens, e *evidence, ruled *Result) {
+	d := &r.dense
+	for i, v := range e.sum {
+		d[i] = max(min(v, 3), -3) / 2
+	}
+	at := int(heads)
+	set := func(yes bool) {
+		if yes {
+			d[at] = 1
+		}
+		at++
+	}
+	for _, name := range intents {
+		set(slices.Contains(ruled.Intents, name))
+	}
+	set(ruled.Sentiment == "positive")
+	set(ruled.Sentiment == "negative")
+	set(ruled.Severity >= 2)
+	set(ruled.Severity >= 3)
+	set(ruled.Department == "product")
+	set(in.Rating == 1 || in.Rating == 2)
+	set(in.Rating >= 4)
+	for _, kind := range [...]string{"post", "comment", "reply", "message", "review"} {
+		set(in.Kind == kind)
+	}
+	set(in.News)
+	set(in.Lang == "de")
+	set(in.Lang == "en")
+	set(in.Lang == "und" || in.Lang == "")
+	set(t.questions > 0)
+	set(t.questions > 0 && e.opening)
+	set(t.questions > 0 && e.opening && e.sum[hComplaint] < 0.4)
+	set(t.shouts > 0)
+	set(t.shouts > 2)
+	set(t.links > 0)
+	set(t.tags > 0)
+	set(t.capitals > 2)
+	set(len(t.words) == 0)
+	set(len(t.words) <= 3)
+	set(len(t.words) <= 8)
+	set(len(t.words) > 25)
+	set(e.aside)
+	set(e.address)
+	set(e.self)
+	set(e.lone)
+	set(e.cues > 1)
+	set(e.strong >= 1)
+	d[at] = min(e.pos, 3) / 2
+}
+
+// outputs gives the calibrated probabilities.
+func (r *reading) outputs() (p [Outputs]float32) {
+	m := r.m
+	var z [Outputs]float32
+	norm := 1 / float32(math.Sqrt(float64(max(r.n, 1))))
+	for o := range z {
+		z[o] = m.bias[o] + float32(r.sum[o])*m.scale[o]*norm
+	}
+	for i, v := range r.dense {
+		if v == 0 {
+			continue
+		}
+		row := &m.dense[i]
+		for o := range z {
+			z[o] += v * row[o]
+		}
+	}
+	for o := range p {
+		p[o] = float32(logistic(float64(m.slope[o]*z[o] + m.offset[o])))
+	}
+	sum := p[outNegative] + p[outNeutral] + p[outPositive]
+	for o := outNegative; o <= outPositive; o++ {
+		p[o] /= max(sum, 1e-6)
+	}
+	return p
+}
+
+// Signals gives what the model sees of a text: hashed features and numbers. It is for training.
+func (r *Reader) Signals(in Input) (hashed []uint32, dense [Dense]float32) {
+	t := cut(in.Text)
+	e := r.weigh(t, in.Lang)
+	ruled := judge(in, t, e)
+	var x reading
+	x.scan(t)
+	x.numbers(in, t, e, &ruled)
+	return x.keep, x.dense
+}
+
+// SpamOutput is the output that must be surer than others.
+const SpamOutput = outIntent + atSpam
+
+// OutputName names an output.
+func OutputName(o int) string {
+	switch {
+	case o < outIntent:
+		return [...]string{"negative", "neutral", "positive"}[o]
+	case o < outSevere:
+		return intents[o-outIntent]
+	}
+	return [...]string{"severe", "danger", "product"}[o-outSevere]
+}
+
+// Wanted gives what the outputs should be for a label.
+func Wanted(sentiment string, labels []string, severity int, department string) (out [Outputs]bool) {
+	out[outNegative], out[outNeutral], out[outPositive] = sentiment == "negative", sentiment == "neutral", sentiment == "positive"
+	for i, name := range intents {
+		out[outIntent+i] = slices.Contains(labels, name)
+	}
+	out[outSevere], out[outDanger] = severity >= 2, severity >= 3
+	out[outProduct] = department == "product" && slices.Contains(labels, "complaint")
+	return out
+}
