@@ -47,6 +47,12 @@ func gather() (hand, more []corpus.Post, err error) {
 		}
 		hand = append(hand, posts...)
 	}
+	for i := range hand { // groups that hold all there is of an intent are parted
+		switch p := &hand[i]; p.Industry {
+		case "chatter", "press", "legal", "job":
+			p.Family += fmt.Sprint(" ", i%folds)
+		}
+	}
 	b, err := own.ReadFile("data/templates.txt")
 	if err != nil {
 		return nil, nil, err

@@ -46,9 +46,12 @@ type brand struct {
 // New makes a decider. Its error names every rule, brand and key that is wrong, with the place in the expression and the
 // nearest right name.
 func New(doc *config.Document) (*Decider, error) {
-	d := &Decider{language: language.New(), basis: doc.Basis}
+	d := &Decider{basis: doc.Basis}
 	var errs []error
 	var err error
+	if d.language, err = language.New(); err != nil {
+		errs = append(errs, err)
+	}
 	if d.reader, err = text.New(); err != nil {
 		errs = append(errs, err)
 	}

@@ -1,6 +1,7 @@
 // Package language tells in which language a text is written: German (with its dialects), English, French, Spanish, Italian
 // or Dutch; others by their script where that is enough; "und" where nothing can be said: emoji, names, a single loan word,
-// an evenly mixed text. It counts everyday words and typical letter groups; what the network says is a weak hint.
+// an evenly mixed text. A small trained model looks at words and groups of letters; a table of everyday words tells what is too
+// little or too mixed to judge; what the network says is a weak hint.
 package language
 
 import (
@@ -20,23 +21,30 @@ const longest = 24
 
 // Detector knows the words and letter groups. It is immutable and safe for concurrent use.
 type Detector struct {
-	words  map[string]scores
-	groups map[string]scores
+	words map[string]scores
+	model *model
 }
 
 type scores [len(codes)]float32
 
-// New makes a detector from the tables of this package.
-func New() *Detector {
-	d := &Detector{words: make(map[string]scores, 1200), groups: make(map[string]scores, 300)}
-	fill(d.words, &everyday, 1, true)
-	fill(d.words, &content, 0.9, true)
-	fill(d.groups, &groups, 0.22, false)
+// New makes a detector from the tables and weights of this package. An error is a mistake in them.
+func New() (*Detector, error) {
+	d := tables()
+	var err error
+	d.model, err = load(weights)
+	return d, err
+}
+
+// tables makes a detector without the trained model.
+func tables() *Detector {
+	d := &Detector{words: make(map[string]scores, 1200)}
+	fill(d.words, &everyday, 1)
+	fill(d.words, &content, 0.9)
 	return d
 }
 
 // fill reads the tables. What several languages share says little for each of them.
-func fill(into map[string]scores, table *[len(codes)]string, weight float32, square bool) {
+func fill(into map[string]scores, table *[len(codes)]string, weight float32) {
 	for lang, list := range table {
 		for word := range strings.FieldsSeq(list) {
 			s := into[word]
@@ -55,10 +63,7 @@ func fill(into map[string]scores, table *[len(codes)]string, weight float32, squ
 			continue
 		}
 		for i := range s {
-			s[i] /= n
-			if square {
-				s[i] *= 0.8
-			}
+			s[i] *= 0.8 / n
 		}
 		into[word] = s
 	}
@@ -77,8 +82,11 @@ func (d *Detector) Detect(text, hint string) (code string, confidence float64) {
 // counter sums up evidence over one text.
 type counter struct {
 	d       *Detector
-	sum     scores
-	hits    scores // everyday words per language
+	raw     [Codes]int32 // sums of the model's weights
+	taken   int          // features
+	keep    []uint32     // the features themselves, while training
+	sum     scores       // what everyday words say
+	hits    scores       // everyday words per language
 	words   int
 	letters int
 	script  [len(scripts)]int
@@ -88,7 +96,7 @@ type counter struct {
 
 // scan walks over the words; addresses, @names and #tags say nothing about the language.
 func (c *counter) scan(text string) {
-	for i := 0; i < len(text) && (c.words < enough || !c.clear()); {
+	for i := 0; i < len(text) && c.words < enough; {
 		if b := text[i] | 0x20; b >= 'a' && b <= 'z' {
 			c.add(rune(b))
 			i++
@@ -140,38 +148,9 @@ func (c *counter) end() {
 				c.hits[i]++
 			}
 		}
-	} else if c.n > 3 && !c.clear() {
-		c.groups(word)
 	}
+	c.features(word)
 	c.n = 0
-}
-
-// clear tells whether everyday words have settled the matter, so that letter groups need not be looked at.
-func (c *counter) clear() bool {
-	var most, second float32
-	for _, n := range c.hits {
-		most, second = max(most, n), max(second, min(most, n))
-	}
-	return most >= 3 && most >= 3*second
-}
-
-// groups looks for letter groups that are typical of a language; ^ and $ in the tables are the word's ends.
-func (c *counter) groups(word []byte) {
-	var padded [longest + 2]byte
-	p := append(append(append(padded[:0], '^'), word...), '$')
-	var got scores
-	for size := 2; size <= 4; size++ {
-		for i := 0; i+size <= len(p); i++ {
-			if s, ok := c.d.groups[string(p[i:i+size])]; ok {
-				for k, v := range s {
-					got[k] += v
-				}
-			}
-		}
-	}
-	for k, v := range got {
-		c.sum[k] += min(v, 0.7)
-	}
 }
 
 // foreign answers by script where most letters are not Latin.
@@ -188,35 +167,34 @@ func (c *counter) foreign() (string, bool) {
 	return scripts[at].code, true
 }
 
-// decide weighs the sums.
+// decide weighs what was found.
 func (c *counter) decide(hint string) (string, float64) {
-	given := c.sum
-	for i, code := range codes {
-		if code == hint {
-			given[i] += 0.45
-		}
+	if c.words == 0 {
+		return Und, 0
 	}
+	p := c.likely(hint)
 	best, second := 0, 1
-	if given[second] > given[best] {
+	if p[second] > p[best] {
 		best, second = second, best
 	}
 	for i := 2; i < len(codes); i++ {
 		switch {
-		case given[i] > given[best]:
+		case p[i] > p[best]:
 			best, second = i, best
-		case given[i] > given[second]:
+		case p[i] > p[second]:
 			second = i
 		}
 	}
-	a, b := given[best], given[second]
 	switch {
-	case c.sum[best] < 0.42, c.words < 2 && c.sum[best] < 0.75: // nothing known, or one loan word
+	case c.words == 1 && c.sum[best] < 0.75: // one word, perhaps a loan or a name
 		return Und, 0
 	case c.hits[best] >= 2 && c.hits[second] >= 2 && c.sum[second] > 0.6*c.sum[best]: // evenly mixed
 		return Und, 0.3
-	case a-b < 0.12*a:
-		return Und, 0.2
+	case p[best] < least:
+		return Und, p[best]
 	}
-	sure := float64((a - b) / (a + 0.4))
-	return codes[best], min(0.5+sure/2, 0.99)
+	return codes[best], min(p[best], 0.99)
 }
+
+// least is how likely a language must be to be told.
+const least = 0.45

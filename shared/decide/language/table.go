@@ -70,13 +70,3 @@ var content = [len(codes)]string{
 	`rekening bestelling levering pakket pakketje antwoord klant klantenservice contract storing slecht goed mooi kapot schande vriendelijk vertraging weken dagen uren
 	prijs afspraak nummer telefoon winkel kamer geannuleerd bezorgd inbegrepen ontbijt heerlijk lekker`,
 }
-
-// groups are typical letter groups; ^ and $ are the ends of a word.
-var groups = [len(codes)]string{
-	`sch cht ung$ eit$ ich$ lich isch ^ge ^ver ^be ^zu ^un tz ck ä ö ü ß äu eu ei ie pf zw en$ er$ em$ st$ rt$ gt$ nn tt aß ^aus ^ein keit heit ^üb chen`,
-	`th ^wh ing$ tion ight ough ed$ ly$ ^th sh ^wr ould ness ment$ ee oo ea ou ow y$ ck$ ^un ^re ^out ble$ less ful$ ^kn`,
-	`eau eux$ ez$ aux$ oi ou ^qu ique$ é è ê ç tion$ ment$ aient ais$ ait$ eur$ elle$ ette$ oir$ ^dé œ ille`,
-	`ción ñ ll ue ^qu ado$ ada$ os$ as$ ar$ er$ ir$ dad$ mente$ á í ó ú ero$ ^es ^des ie ando$ iendo$`,
-	`zione gli ^qu cch ggi tt zz ato$ ata$ are$ ere$ ire$ mente$ ità$ è$ à$ ò$ ù$ issimo sc ^s' ello$ etto$ iamo$ ando$ endo$ oni$`,
-	`ij aa ee oo uu sch cht en$ ^ge ^ver ^be ^ont heid$ lijk oe ui eu ie tje$ ^op ^aan ^uit dt$ gg kk ing$ je$`,
-}

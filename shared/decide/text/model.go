@@ -23,10 +23,10 @@ const (
 	outNegative = iota
 	outNeutral
 	outPositive
-	outIntent            // the first of the intents, in the order of Intents
-	outSevere = iota + 10 // at least 2
-	outDanger             // 3
-	outProduct            // for the department product
+	outIntent              // the first of the intents, in the order of Intents
+	outSevere  = iota + 10 // at least 2
+	outDanger              // 3
+	outProduct             // for the department product
 	Outputs
 )
 
