@@ -36,7 +36,7 @@ type example struct {
 // gather reads all posts written for training and makes more of them.
 func gather() (hand, more []corpus.Post, err error) {
 	chance := corpus.Chance(seed)
-	for _, name := range []string{"posts-de.txt", "posts-en.txt", "posts-more.txt"} {
+	for _, name := range []string{"posts-de.txt", "posts-en.txt", "posts-more.txt", "posts-second-de.txt", "posts-second-en.txt"} {
 		b, err := own.ReadFile("data/" + name)
 		if err != nil {
 			return nil, nil, err
@@ -49,7 +49,7 @@ func gather() (hand, more []corpus.Post, err error) {
 	}
 	for i := range hand { // groups that hold all there is of an intent are parted
 		switch p := &hand[i]; p.Industry {
-		case "chatter", "press", "legal", "job":
+		case "chatter", "press", "legal", "job", "garden":
 			p.Family += fmt.Sprint(" ", i%folds)
 		}
 	}

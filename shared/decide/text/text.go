@@ -306,3 +306,29 @@ func (e *evidence) shown(most int) []string {
 	}
 	return out
 }
+
+// Tone gives the attitude that a text shows, whatever it is about: what public sets of tweets are labelled with. Read tells
+// the attitude to the brand.
+func (r *Reader) Tone(in Input) string {
+	if r.model == nil {
+		return r.Read(in).Sentiment
+	}
+	t := cut(in.Text)
+	e := r.weigh(t, in.Lang)
+	ruled := judge(in, t, e)
+	x := reading{m: r.model}
+	x.scan(t)
+	x.numbers(in, t, e, &ruled)
+	p := x.outputs()
+	return tone(&p)
+}
+
+func tone(p *[Outputs]float32) string {
+	switch {
+	case p[outNegative] > p[outNeutral] && p[outNegative] > p[outPositive]:
+		return "negative"
+	case p[outPositive] > p[outNeutral]:
+		return "positive"
+	}
+	return "neutral"
+}

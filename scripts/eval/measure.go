@@ -1,0 +1,214 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sort"
+	"strings"
+	"time"
+
+	"rapport/scripts/train/corpus"
+	"rapport/shared/decide/language"
+	"rapport/shared/decide/text"
+)
+
+const testdata = "shared/decide/text/testdata/"
+
+// labelled reads one of the older sets, a JSON object a line.
+func labelled(name string) ([]corpus.Post, error) {
+	b, err := os.ReadFile(testdata + name)
+	if err != nil {
+		return nil, err
+	}
+	var out []corpus.Post
+	for lines := bufio.NewScanner(bytes.NewReader(b)); lines.Scan(); {
+		var p corpus.Post
+		if err := json.Unmarshal(lines.Bytes(), &p); err != nil {
+			return nil, err
+		}
+		out = append(out, p)
+	}
+	return out, nil
+}
+
+// tweets reads a public set: a text a line, and a line with 0, 1 or 2 for negative, neutral, positive.
+func tweets(texts, labels, lang string) ([]corpus.Post, error) {
+	a, err := os.ReadFile(texts)
+	if err != nil {
+		return nil, err
+	}
+	b, err := os.ReadFile(labels)
+	if err != nil {
+		return nil, err
+	}
+	l := strings.Fields(string(b))
+	lines := strings.Split(strings.TrimRight(string(a), "\n"), "\n")
+	if len(l) != len(lines) {
+		return nil, fmt.Errorf("%s has %d lines, %s %d", texts, len(lines), labels, len(l))
+	}
+	out := make([]corpus.Post, 0, len(l))
+	for i, t := range lines {
+		mood := map[string]string{"0": "negative", "1": "neutral", "2": "positive"}[l[i]]
+		out = append(out, corpus.Post{Text: t, Lang: lang, Kind: "post", Sentiment: mood})
+	}
+	return out, nil
+}
+
+func measure(public string, dev bool) ([]figure, error) {
+	r, err := text.New()
+	if err != nil {
+		return nil, err
+	}
+	rules, err := text.Rules()
+	if err != nil {
+		return nil, err
+	}
+	d, err := language.New()
+	if err != nil {
+		return nil, err
+	}
+	tongue := func(p corpus.Post) string { code, _ := d.Detect(p.Text, ""); return code }
+	if dev {
+		for _, name := range []string{"posts.jsonl", "unseen.jsonl"} {
+			set, err := labelled(name)
+			if err != nil {
+				return nil, err
+			}
+			a, b := posts(r, set, tongue), posts(rules, set, tongue)
+			fmt.Println(markdown(figures(name, a, b, false)), perIntent(a))
+		}
+		return nil, nil
+	}
+	b, err := os.ReadFile(testdata + "heldback.txt")
+	if err != nil {
+		return nil, err
+	}
+	held, err := corpus.Parse("heldback.txt", b)
+	if err != nil {
+		return nil, err
+	}
+	out := languages(d, held, public)
+	out = append(out, figures(fmt.Sprintf("%d posts held back", len(held)), posts(r, held, tongue), posts(rules, held, tongue), true)...)
+	out = append(out, general(r, rules, public)...)
+	return append(out, speed(d, r, held)...), nil
+}
+
+// languages measures the detector on whole posts and on their first words.
+func languages(d *language.Detector, held []corpus.Post, public string) []figure {
+	const was = "whatlang .933/.915/.782/.586, lingua .980/.985/.941/.839 (other posts)"
+	sets := []struct {
+		name  string
+		posts []corpus.Post
+	}{{"posts held back, 6 languages and und", held}}
+	var all []corpus.Post
+	for code, name := range map[string]string{"de": "german", "en": "english", "fr": "french", "es": "spanish", "it": "italian"} {
+		set, err := tweets(filepath.Join(public, "umsab", name+".text.txt"), filepath.Join(public, "umsab", name+".labels.txt"), code)
+		if err != nil {
+			continue
+		}
+		all = append(all, set...)
+	}
+	if len(all) > 0 {
+		sets = append(sets, struct {
+			name  string
+			posts []corpus.Post
+		}{"UMSAB test, 5 languages", all})
+	}
+	var out []figure
+	for _, s := range sets {
+		for _, n := range []int{0, 8, 4, 2} {
+			right, all := 0, 0
+			for _, p := range s.posts {
+				t := p.Text
+				if n > 0 {
+					var words []string
+					for w := range strings.FieldsSeq(t) {
+						if w[0] != '@' && w[0] != '#' && !strings.HasPrefix(w, "http") {
+							words = append(words, w)
+						}
+					}
+					if len(words) < n {
+						continue
+					}
+					t = strings.Join(words[:n], " ")
+				}
+				all++
+				if got, _ := d.Detect(t, ""); got == p.Lang {
+					right++
+				}
+			}
+			what, goal := fmt.Sprintf("accuracy, first %d words", n), 0.0
+			switch n {
+			case 0:
+				what, goal = "accuracy, full posts", 0.98
+			case 4:
+				goal = 0.93
+			}
+			out = append(out, least("1", what, fmt.Sprintf("%s (%d)", s.name, all), float64(right)/float64(max(all, 1)), was, goal))
+		}
+	}
+	return out
+}
+
+// general measures tone on public tweets, which are about anything, not about a brand.
+func general(r, rules *text.Reader, public string) []figure {
+	var out []figure
+	one := func(texts, labels, lang, metric, name, reference string, of func(counts) float64, goal float64) {
+		set, err := tweets(filepath.Join(public, texts), filepath.Join(public, labels), lang)
+		if err != nil {
+			out = append(out, figure{"2", metric, name, "not here", reference, fmt.Sprintf("≥ %.2f", goal), "no"})
+			return
+		}
+		score := func(r *text.Reader) float64 {
+			m := map[string]*counts{}
+			for _, p := range set {
+				got := r.Tone(text.Input{Text: p.Text, Lang: lang, Kind: "post"})
+				for _, s := range []string{"negative", "neutral", "positive"} {
+					at(m, s).count(got == s, p.Sentiment == s)
+				}
+			}
+			return macro(m, of)
+		}
+		out = append(out, least("2", metric, fmt.Sprintf("%s (%d)", name, len(set)), score(r), fmt.Sprintf("%.3f rules alone; %s", score(rules), reference), goal))
+	}
+	one("umsab/german.text.txt", "umsab/german.labels.txt", "de", "sentiment, macro-F1", "UMSAB German test", "0.64–0.67 trained on its own tweets", counts.f1, 0.69)
+	one("tweeteval/text.txt", "tweeteval/labels.txt", "en", "sentiment, macro-recall", "TweetEval test", "0.629 fastText trained on its own tweets, 0.567 VADER", counts.recall, 0.65)
+	return out
+}
+
+// speed measures time per post and the size of the weights.
+func speed(d *language.Detector, r *text.Reader, held []corpus.Post) []figure {
+	median := func(do func(corpus.Post)) float64 {
+		var times []float64
+		for range 40 {
+			for _, p := range held {
+				begin := time.Now()
+				do(p)
+				times = append(times, float64(time.Since(begin).Nanoseconds())/1000)
+			}
+		}
+		sort.Float64s(times)
+		return times[len(times)/2]
+	}
+	size := func(path string) float64 {
+		info, err := os.Stat(path)
+		if err != nil {
+			return 99
+		}
+		return float64(info.Size()) / 1e6
+	}
+	return []figure{
+		most("1", "µs per post, median", "posts held back", median(func(p corpus.Post) { d.Detect(p.Text, "") }), "%.1f", "30–400 whatlang", 50),
+		most("1", "MB of weights, not zipped", "language/model.bin", size("shared/decide/language/model.bin"), "%.2f", "0.10 whatlang, 129 lingua", 0.4),
+		most("2", "µs per post, median", "posts held back", median(func(p corpus.Post) { r.Read(text.Input{Text: p.Text, Lang: p.Lang, Kind: p.Kind}) }), "%.1f", "", 120),
+		most("2", "MB of weights, not zipped", "text/model.bin", size("shared/decide/text/model.bin"), "%.2f", "", 6),
+	}
+}
+
+// page is docs/understanding.md.
+const page = `TABLE
+`
