@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"rapport/scripts/train/corpus"
+	"rapport/scripts/train/gauge"
 	"rapport/shared/decide/language"
 	"rapport/shared/decide/text"
 )
@@ -78,8 +79,8 @@ func measure(public string, dev bool) ([]figure, error) {
 			if err != nil {
 				return nil, err
 			}
-			a, b := posts(r, set, tongue), posts(rules, set, tongue)
-			fmt.Println(markdown(figures(name, a, b, false)), perIntent(a))
+			a, b := gauge.Posts(r, set, tongue), gauge.Posts(rules, set, tongue)
+			fmt.Println(markdown(figures(name, a, b, false)), gauge.PerIntent(a))
 		}
 		return nil, nil
 	}
@@ -92,7 +93,7 @@ func measure(public string, dev bool) ([]figure, error) {
 		return nil, err
 	}
 	out := languages(d, held, public)
-	out = append(out, figures(fmt.Sprintf("%d posts held back", len(held)), posts(r, held, tongue), posts(rules, held, tongue), true)...)
+	out = append(out, figures(fmt.Sprintf("%d posts held back", len(held)), gauge.Posts(r, held, tongue), gauge.Posts(rules, held, tongue), true)...)
 	out = append(out, general(r, rules, public)...)
 	return append(out, speed(d, r, held)...), nil
 }
@@ -157,26 +158,26 @@ func languages(d *language.Detector, held []corpus.Post, public string) []figure
 // general measures tone on public tweets, which are about anything, not about a brand.
 func general(r, rules *text.Reader, public string) []figure {
 	var out []figure
-	one := func(texts, labels, lang, metric, name, reference string, of func(counts) float64, goal float64) {
+	one := func(texts, labels, lang, metric, name, reference string, of func(gauge.Counts) float64, goal float64) {
 		set, err := tweets(filepath.Join(public, texts), filepath.Join(public, labels), lang)
 		if err != nil {
 			out = append(out, figure{"2", metric, name, "not here", reference, fmt.Sprintf("≥ %.2f", goal), "no"})
 			return
 		}
 		score := func(r *text.Reader) float64 {
-			m := map[string]*counts{}
+			m := map[string]*gauge.Counts{}
 			for _, p := range set {
 				got := r.Tone(text.Input{Text: p.Text, Lang: lang, Kind: "post"})
 				for _, s := range []string{"negative", "neutral", "positive"} {
-					at(m, s).count(got == s, p.Sentiment == s)
+					gauge.At(m, s).Count(got == s, p.Sentiment == s)
 				}
 			}
-			return macro(m, of)
+			return gauge.Macro(m, of)
 		}
 		out = append(out, least("2", metric, fmt.Sprintf("%s (%d)", name, len(set)), score(r), fmt.Sprintf("%.3f rules alone; %s", score(rules), reference), goal))
 	}
-	one("umsab/german.text.txt", "umsab/german.labels.txt", "de", "sentiment, macro-F1", "UMSAB German test", "0.64–0.67 trained on its own tweets", counts.f1, 0.69)
-	one("tweeteval/text.txt", "tweeteval/labels.txt", "en", "sentiment, macro-recall", "TweetEval test", "0.629 fastText trained on its own tweets, 0.567 VADER", counts.recall, 0.65)
+	one("umsab/german.text.txt", "umsab/german.labels.txt", "de", "sentiment, macro-F1", "UMSAB German test", "0.64–0.67 trained on its own tweets", gauge.Counts.F1, 0.69)
+	one("tweeteval/text.txt", "tweeteval/labels.txt", "en", "sentiment, macro-recall", "TweetEval test", "0.629 fastText trained on its own tweets, 0.567 VADER", gauge.Counts.Recall, 0.65)
 	return out
 }
 

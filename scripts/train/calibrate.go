@@ -69,8 +69,11 @@ func threshold(data []example, scores [][text.Outputs]float64, o int, a, b float
 			best, at = f1, from
 		}
 	}
-	if o == text.SpamOutput {
+	switch o {
+	case text.SpamOutput:
 		at = math.Max(at, 0.6)
+	case text.DangerOutput: // it wakes people
+		at = math.Max(at, 0.4)
 	}
 	return at
 }

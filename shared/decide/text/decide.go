@@ -12,15 +12,16 @@ const (
 	atPraise    = 2
 	atChurn     = 5
 	atLegal     = 6
+	atPress     = 7
 	atSpam      = 9
 	atChatter   = 10
 )
 
 // decide makes a result of the model's probabilities. What the lexicon's rules alone know stays: danger, grief, stars.
 func (r *reading) decide(in Input, t *tokens, e *evidence, ruled Result) Result {
-	p := r.outputs()
+	p := r.outputs(in.Rating)
 	r.explain(t, e)
-	res := Result{Grief: ruled.Grief, Intents: r.choose(&p, in, ruled)}
+	res := Result{Grief: ruled.Grief, Intents: r.choose(&p, in, &ruled)}
 	res.Sure = float64(p[outIntent+atComplaint])
 	for _, i := range res.Intents {
 		res.Complaint = res.Complaint || i == "complaint"
@@ -37,26 +38,35 @@ func (r *reading) decide(in Input, t *tokens, e *evidence, ruled Result) Result 
 }
 
 // choose lists the intents that hold, the main one first. Spam and chatter stand alone.
-func (r *reading) choose(p *[Outputs]float32, in Input, ruled Result) []string {
-	holds := func(i int) bool { return p[outIntent+i] >= r.m.from[outIntent+i] }
+func (r *reading) choose(p *[Outputs]float32, in Input, ruled *Result) []string {
+	danger := ruled.Severity == 3 && ruled.Complaint && !in.News // words of danger outweigh what merely sounds like a headline
+	holds := func(i int) bool {
+		switch {
+		case danger && i == atComplaint:
+			return true
+		case danger && (i == atPress || i == atChatter || i == atPraise):
+			return false
+		}
+		return p[outIntent+i] >= r.m.from[outIntent+i]
+	}
 	if holds(atSpam) && p[outIntent+atSpam] > p[outIntent+atComplaint] && ruled.Severity < 3 {
 		return []string{"spam"}
 	}
 	out := make([]string, 0, 3)
-	best, second := 0, -1
+	best := 0
 	for i := range atSpam {
 		if p[outIntent+i] > p[outIntent+best] {
 			best = i
 		}
+	}
+	if chat := p[outIntent+atChatter]; chat > p[outIntent+best] && chat >= r.m.from[outIntent+atChatter] && !danger {
+		return append(out, "chatter")
 	}
 	for _, i := range order {
 		if !holds(i) || len(out) == 3 || len(out) > 0 && excluded(i, out, p) {
 			continue
 		}
 		out = append(out, intents[i])
-		if len(out) > 1 && second < 0 {
-			second = i
-		}
 	}
 	if stars := in.Rating == 1 || in.Rating == 2; stars && len(out) == 0 {
 		return append(out, "complaint")

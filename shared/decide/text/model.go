@@ -292,8 +292,8 @@ func (r *reading) numbers(in Input, t *tokens, e *evidence, ruled *Result) {
 	d[at] = min(e.pos, 3) / 2
 }
 
-// outputs gives the calibrated probabilities.
-func (r *reading) outputs() (p [Outputs]float32) {
+// outputs gives the calibrated probabilities. Stars are no part of training: they move the odds.
+func (r *reading) outputs(rating int) (p [Outputs]float32) {
 	m := r.m
 	var z [Outputs]float32
 	norm := 1 / float32(math.Sqrt(float64(max(r.n, 1))))
@@ -309,6 +309,16 @@ func (r *reading) outputs() (p [Outputs]float32) {
 			z[o] += v * row[o]
 		}
 	}
+	switch {
+	case rating == 1 || rating == 2:
+		z[outIntent+atComplaint] += starred
+		z[outNegative] += starred
+	case rating >= 4:
+		z[outIntent+atComplaint] -= starred
+		z[outNegative] -= starred
+		z[outPositive] += starred
+		z[outIntent+atPraise] += starred
+	}
 	for o := range p {
 		p[o] = float32(logistic(float64(m.slope[o]*z[o] + m.offset[o])))
 	}
@@ -318,6 +328,9 @@ func (r *reading) outputs() (p [Outputs]float32) {
 	}
 	return p
 }
+
+// starred is what stars add, as a logarithm of odds.
+const starred = 2.5
 
 // Signals gives what the model sees of a text: hashed features and numbers. It is for training.
 func (r *Reader) Signals(in Input) (hashed []uint32, dense [Dense]float32) {
@@ -330,8 +343,11 @@ func (r *Reader) Signals(in Input) (hashed []uint32, dense [Dense]float32) {
 	return x.keep, x.dense
 }
 
-// SpamOutput is the output that must be surer than others.
-const SpamOutput = outIntent + atSpam
+// Outputs that must be surer than others.
+const (
+	SpamOutput   = outIntent + atSpam
+	DangerOutput = outDanger
+)
 
 // OutputName names an output.
 func OutputName(o int) string {

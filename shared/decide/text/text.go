@@ -43,11 +43,16 @@ type Reader struct {
 
 // New makes a reader. An error is a mistake in the package's own lexicon.
 func New() (*Reader, error) {
+	return With(weights)
+}
+
+// With makes a reader with other weights than the package's own, as scripts/train makes them.
+func With(model string) (*Reader, error) {
 	r, err := Rules()
 	if err != nil {
 		return nil, err
 	}
-	if r.model, err = load(weights); err != nil {
+	if r.model, err = load(model); err != nil {
 		return nil, err
 	}
 	return r, nil
@@ -319,7 +324,7 @@ func (r *Reader) Tone(in Input) string {
 	x := reading{m: r.model}
 	x.scan(t)
 	x.numbers(in, t, e, &ruled)
-	p := x.outputs()
+	p := x.outputs(in.Rating)
 	return tone(&p)
 }
 
