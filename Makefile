@@ -2,11 +2,13 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo up test soak fuzz bench check fmt docs clean functions e2e synth diff deploy outputs destroy template
+.PHONY: help demo up test soak fuzz eval train bench check fmt docs clean functions e2e synth diff deploy outputs destroy template
 
 SEEDS ?= 20000
 FIRST ?= 1
 FUZZ ?= 10s
+PUBLIC ?= out/eval
+DATA ?= out/data
 KEEP ?=
 STACK ?= rapport
 CONTEXT ?=
@@ -32,6 +34,12 @@ soak: ## play SEEDS=20000 seeds of the simulation, from FIRST=1 on
 
 fuzz: ## fuzz every parser and verifier for FUZZ=10s each
 	@scripts/fuzz.sh $(FUZZ)
+
+eval: ## measure what Rapport understands: one table, and docs/understanding.md; PUBLIC=out/eval holds public test sets
+	@go run ./scripts/eval -write -public $(PUBLIC)
+
+train: ## make the weights of the readers of text and language from the sets of DATA.md in DATA=out/data
+	@go run ./scripts/train -data $(DATA)
 
 bench: ## measure: work per mention, store, queue, start; writes out/bench.txt
 	@scripts/bench.sh

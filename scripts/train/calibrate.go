@@ -72,6 +72,8 @@ func threshold(data []example, scores [][text.Outputs]float64, o int, a, b float
 	switch o {
 	case text.SpamOutput:
 		at = math.Max(at, 0.6)
+	case text.SevereOutput:
+		at = math.Max(at, 0.35)
 	case text.DangerOutput: // it wakes people
 		at = math.Max(at, 0.4)
 	}

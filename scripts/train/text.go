@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"sync"
 
 	"rapport/scripts/train/corpus"
 	"rapport/scripts/train/gauge"
@@ -18,6 +19,7 @@ const (
 	seed      = 20261122
 	variants  = 4  // hurried twins of each post written by hand
 	each      = 40 // posts of each template
+	rounds    = 3
 	epochs    = 7
 	folds     = 6
 	drop      = 4 // one in this many examples is learned without the lexicon's help
@@ -179,15 +181,45 @@ func (l *linear) raw(x *example) (z [text.Outputs]float64) {
 	return z
 }
 
-// learn fits logistic regressions, one per output, by AdaGrad.
+// learn averages a few fits that saw the examples in other orders: less chance, the same size.
 func learn(data []example) *linear {
+	fits := make([]*linear, rounds)
+	var wait sync.WaitGroup
+	for i := range fits {
+		wait.Go(func() { fits[i] = fitText(data, uint64(i)) })
+	}
+	wait.Wait()
+	l := fits[0]
+	for o := range l.bias {
+		for _, f := range fits[1:] {
+			l.bias[o] += f.bias[o]
+			for i := range l.dense {
+				l.dense[i][o] += f.dense[i][o]
+			}
+			for h := range l.rows {
+				l.rows[h][o] += f.rows[h][o]
+			}
+		}
+		l.bias[o] /= rounds
+		for i := range l.dense {
+			l.dense[i][o] /= rounds
+		}
+		for h := range l.rows {
+			l.rows[h][o] /= rounds
+		}
+	}
+	return l
+}
+
+// fitText fits logistic regressions, one per output, by AdaGrad.
+func fitText(data []example, run uint64) *linear {
 	l := &linear{rows: make([][text.Outputs]float64, text.Buckets)}
 	l.square.rows = make([][text.Outputs]float64, text.Buckets)
 	order := make([]int, len(data))
 	for i := range order {
 		order[i] = i
 	}
-	chance := corpus.Chance(seed + 1)
+	chance := corpus.Chance(seed + 1 + run*1000)
 	for range epochs {
 		corpus.Shuffle(&chance, order)
 		for _, i := range order {

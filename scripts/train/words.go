@@ -44,6 +44,9 @@ func wordLists(dir string) ([]corpus.Post, error) {
 	}
 	var out []corpus.Post
 	add := func(lang, word string, tone float64) {
+		if !telling(word) {
+			return
+		}
 		p := corpus.Post{Text: word, Lang: lang, Kind: "post", Sentiment: "neutral", Weight: 0.3, Family: "words"}
 		switch {
 		case tone > 0.8:
@@ -82,4 +85,20 @@ func wordLists(dir string) ([]corpus.Post, error) {
 		}
 	}
 	return out, nil
+}
+
+// telling tells words and emoji from emoticons made of signs, digits and single letters, which the reader does not see as such.
+func telling(word string) bool {
+	letters := 0
+	for _, r := range word {
+		switch {
+		case r >= '0' && r <= '9':
+			return false
+		case r > 0x7f:
+			letters += 2
+		case r|0x20 >= 'a' && r|0x20 <= 'z':
+			letters++
+		}
+	}
+	return letters > 2
 }

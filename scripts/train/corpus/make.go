@@ -117,6 +117,9 @@ func Vary(p Post, chance *Chance) Post {
 		}
 		text += list[chance.Next(len(list))]
 	}
+	if chance.Next(8) == 0 { // numbers say nothing
+		text += fmt.Sprintf([]string{" %d", " #%d", ", %d", " (%d)"}[chance.Next(4)], chance.Next(200))
+	}
 	p.Text = text
 	return p
 }

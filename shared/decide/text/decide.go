@@ -21,7 +21,7 @@ const (
 func (r *reading) decide(in Input, t *tokens, e *evidence, ruled Result) Result {
 	p := r.outputs(in.Rating)
 	r.explain(t, e)
-	res := Result{Grief: ruled.Grief, Intents: r.choose(&p, in, &ruled)}
+	res := Result{Grief: ruled.Grief, Intents: r.choose(&p, in, e, &ruled)}
 	res.Sure = float64(p[outIntent+atComplaint])
 	for _, i := range res.Intents {
 		res.Complaint = res.Complaint || i == "complaint"
@@ -38,18 +38,19 @@ func (r *reading) decide(in Input, t *tokens, e *evidence, ruled Result) Result 
 }
 
 // choose lists the intents that hold, the main one first. Spam and chatter stand alone.
-func (r *reading) choose(p *[Outputs]float32, in Input, ruled *Result) []string {
+func (r *reading) choose(p *[Outputs]float32, in Input, e *evidence, ruled *Result) []string {
 	danger := ruled.Severity == 3 && ruled.Complaint && !in.News // words of danger outweigh what merely sounds like a headline
+	plain := ruled.Complaint && e.sum[hComplaint] >= 1.8 && !in.News // several hard words of reproach
 	holds := func(i int) bool {
 		switch {
-		case danger && i == atComplaint:
+		case i == atComplaint && (danger || plain && p[outIntent+i] > plainFrom):
 			return true
 		case danger && (i == atPress || i == atChatter || i == atPraise):
 			return false
 		}
 		return p[outIntent+i] >= r.m.from[outIntent+i]
 	}
-	if holds(atSpam) && p[outIntent+atSpam] > p[outIntent+atComplaint] && ruled.Severity < 3 {
+	if holds(atSpam) && p[outIntent+atSpam] > p[outIntent+atComplaint] && e.sum[hComplaint] < 1.4 && ruled.Severity < 3 {
 		return []string{"spam"}
 	}
 	out := make([]string, 0, 3)
@@ -59,7 +60,7 @@ func (r *reading) choose(p *[Outputs]float32, in Input, ruled *Result) []string 
 			best = i
 		}
 	}
-	if chat := p[outIntent+atChatter]; chat > p[outIntent+best] && chat >= r.m.from[outIntent+atChatter] && !danger {
+	if chat := p[outIntent+atChatter]; chat > p[outIntent+best] && chat >= r.m.from[outIntent+atChatter] && !danger && !holds(atComplaint) {
 		return append(out, "chatter")
 	}
 	for _, i := range order {
@@ -79,6 +80,9 @@ func (r *reading) choose(p *[Outputs]float32, in Input, ruled *Result) []string 
 	}
 	return append(out, "chatter")
 }
+
+// plainFrom is how likely a complaint must be where the lexicon has no doubt.
+const plainFrom = 0.12
 
 // excluded tells which intents do not go with those that are there already.
 func excluded(i int, there []string, p *[Outputs]float32) bool {

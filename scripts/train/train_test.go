@@ -1,0 +1,137 @@
+package main
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"unicode"
+
+	"rapport/scripts/train/corpus"
+)
+
+// bare is a text without what a typist or a template varies: small letters alone.
+func bare(text string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsLetter(r) {
+			return unicode.ToLower(r)
+		}
+		return -1
+	}, text)
+}
+
+// measured gives all texts of this repository by which the readers are measured.
+func measured(t *testing.T) map[string]string {
+	t.Helper()
+	const dir = "../../shared/decide/text/testdata/"
+	out := map[string]string{}
+	b, err := os.ReadFile(dir + "heldback.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	posts, err := corpus.Parse("heldback.txt", b)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"posts.jsonl", "unseen.jsonl"} {
+		b, err := os.ReadFile(dir + name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for line := range bytes.Lines(b) {
+			var p corpus.Post
+			if err := json.Unmarshal(line, &p); err != nil {
+				t.Fatal(err)
+			}
+			posts = append(posts, p)
+		}
+	}
+	for _, p := range posts {
+		if k := bare(p.Text); len(k) >= 12 { // "ok" and emoji are said by everybody
+			out[k] = p.Text
+		}
+	}
+	if len(out) < 450 {
+		t.Fatalf("only %d texts to measure by", len(out))
+	}
+	return out
+}
+
+func TestNothingMeasuredIsTrainedWith(t *testing.T) {
+	kept := measured(t)
+	hand, more, err := gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(hand) < 1000 || len(more) < 5000 {
+		t.Fatalf("%d and %d posts: the data are not whole", len(hand), len(more))
+	}
+	check := func(where, text string) {
+		if have, ok := kept[bare(text)]; ok {
+			t.Errorf("%s trains with what is measured by: %q", where, have)
+		}
+	}
+	for _, p := range hand {
+		check("a post by hand", p.Text)
+	}
+	for _, p := range more {
+		check("a made post", p.Text)
+	}
+	for _, name := range []string{"data/sentences.txt", "data/words-de.txt"} {
+		b, err := own.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for line := range strings.Lines(string(b)) {
+			check(name, line)
+			if _, text, ok := strings.Cut(line, "\t"); ok {
+				check(name, text)
+			}
+		}
+	}
+}
+
+func TestTheSamePostsEachTime(t *testing.T) {
+	_, a, err := gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, b, err := gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range a {
+		if a[i].Text != b[i].Text {
+			t.Fatalf("post %d: %q, then %q", i, a[i].Text, b[i].Text)
+		}
+	}
+}
+
+func TestDataIsListed(t *testing.T) {
+	list, err := os.ReadFile("../../DATA.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = fs.WalkDir(own, "data", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		b, err := own.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		sum := sha256.Sum256(b)
+		if want := hex.EncodeToString(sum[:]); !strings.Contains(string(list), "scripts/train/"+filepath.ToSlash(path)) || !strings.Contains(string(list), want) {
+			t.Errorf("DATA.md does not list %s with SHA-256 %s", path, want)
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
