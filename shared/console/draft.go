@@ -63,6 +63,9 @@ func (c *Console) change(q *request, what string, do func(text string) (string, 
 		return err
 	}
 	if _, err := c.Backend.Check(ctx, []byte(text), "draft"); err != nil {
+		if k := fault.Of(err); k == fault.Unknown {
+			return wrong("%w", err)
+		}
 		return err
 	}
 	if err := c.saveDraft(ctx, draftRow{Text: text, Base: d.Base, By: q.who.User, At: c.now()}); err != nil {

@@ -85,8 +85,8 @@ func (c *Console) story(q *request) (answer, error) {
 	if st.Masked {
 		st.mask()
 	}
-	for _, account := range sortedKeys(s.Records) {
-		for _, shown := range s.Records[account] {
+	for _, account := range sortedKeys(st.Records) {
+		for _, shown := range st.Records[account] {
 			o := storedObject{Account: account, Shown: shown}
 			for _, f := range sortedKeys(shown.Fields) {
 				o.Rows = append(o.Rows, pair{f, cut(plainValue(shown.Fields[f]), 400)})

@@ -160,7 +160,7 @@ func helpers(lang string) template.FuncMap {
 		"add":    func(a, b int) int { return a + b },
 		"heads":  heads,
 		"join":   strings.Join,
-		"query":  func(pairs ...any) string { return query(pairs...) },
+		"query":  func(pairs ...any) template.URL { return template.URL(query(pairs...)) }, //nolint:gosec // url.Values encodes it
 		"web":    web,
 		"path":   escape,
 		"lines":  func(s string) int { return min(max(strings.Count(s, "\n")+1, 12), 40) },

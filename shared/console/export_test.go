@@ -1,0 +1,24 @@
+package console
+
+// Route is a route of the table, for tests.
+type Route struct {
+	Method, Path, Page string
+	Roles              []string
+	API                bool
+}
+
+// Routes lists the table.
+func (c *Console) Routes() []Route {
+	var out []Route
+	for _, r := range c.routes {
+		out = append(out, Route{r.method, r.path, r.page, r.roles, r.api})
+	}
+	return out
+}
+
+// Names lists what expressions are offered, German the translations.
+func Names() []string           { return names }
+func German() map[string]string { return german }
+
+// Defuse is defuse.
+func Defuse(s string) string { return defuse(s) }

@@ -1,0 +1,288 @@
+package console_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"iter"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"rapport/shared/app"
+	archivememory "rapport/shared/archive/memory"
+	"rapport/shared/console"
+	"rapport/shared/crm"
+	"rapport/shared/crm/hubspot"
+	"rapport/shared/fault"
+	"rapport/shared/flow"
+	"rapport/shared/network"
+	"rapport/shared/pipeline"
+	"rapport/shared/queue"
+	queuememory "rapport/shared/queue/memory"
+	"rapport/shared/store"
+	storememory "rapport/shared/store/memory"
+	"rapport/shared/topology"
+	twin "rapport/shared/twin/hubspot"
+	"rapport/shared/webhook"
+)
+
+const (
+	token = "pat-eu1-c4n4ry-4711"
+	host  = "127.0.0.1:4711"
+)
+
+// site is a network whose webhooks are JSON of events.
+type site struct{}
+
+func (site) Info() network.Info {
+	return network.Info{Name: "site", Title: "Site", Hook: []network.Field{}, HookSecrets: []network.Field{{Name: "secret"}}, MaxText: 500,
+		Settings: []network.Field{{Name: "depth", Type: "number", Title: "Depth"}}, Secrets: []network.Field{{Name: "token", Title: "Token"}},
+		Rules: network.Rules{MayMatch: "yes", MayScore: true, MayStore: true}}
+}
+
+func (site) Verify(context.Context, network.Hook, webhook.Request) (webhook.Answer, error) {
+	return webhook.Answer{Keep: true}, nil
+}
+
+func (site) Parse(raw network.Raw) ([]flow.Event, error) {
+	var events []flow.Event
+	if err := json.Unmarshal(raw.Body, &events); err != nil {
+		return nil, fault.New(fault.Invalid, "%w", err)
+	}
+	return events, nil
+}
+
+// vault keeps secrets and gives the portal's token for everything else.
+type vault map[string]string
+
+func (v vault) Get(_ context.Context, ref string) (flow.Secret, error) {
+	if s, ok := v[ref]; ok {
+		return flow.NewSecret(s), nil
+	}
+	return flow.NewSecret(token), nil
+}
+func (v vault) Forget(string) {}
+func (v vault) Set(_ context.Context, ref string, s flow.Secret) error {
+	v[ref] = s.Reveal()
+	return nil
+}
+
+type handler struct{ http.Handler }
+
+func (h handler) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.Body == nil {
+		r.Body = io.NopCloser(strings.NewReader(""))
+	}
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	return w.Result(), nil
+}
+
+// counting counts the rows that are read.
+type counting struct {
+	store.Store
+	rows atomic.Int64
+}
+
+func (c *counting) Get(ctx context.Context, keys ...store.Key) ([]store.Item, error) {
+	c.rows.Add(int64(len(keys)))
+	return c.Store.Get(ctx, keys...)
+}
+
+func (c *counting) List(ctx context.Context, r store.Range) iter.Seq2[store.Item, error] {
+	return func(yield func(store.Item, error) bool) {
+		for i, err := range c.Store.List(ctx, r) {
+			c.rows.Add(1)
+			if !yield(i, err) {
+				return
+			}
+		}
+	}
+}
+
+// home is an app with a portal behind it and a console before it, on a clock that is moved by hand.
+type home struct {
+	t       *testing.T
+	now     time.Time
+	ids     int
+	store   *counting
+	queue   *queuememory.Queue
+	portal  *twin.Portal
+	app     *app.App
+	vault   vault
+	console *console.Console
+	log     bytes.Buffer
+}
+
+const document = `version: 1
+# kept: a remark
+brands:
+  - {name: nord, languages: [de], terms: [nord]}
+hooks:
+  - {name: site, kind: site, secrets: {secret: "env:S"}}
+networks:
+  - {name: site, kind: site, hook: site, brand: nord}
+crms:
+  - {name: hub, kind: hubspot, mode: write, secrets: {token: "env:HUB"}, settings: {app_id: "62515"}}
+`
+
+func open(t *testing.T) *home {
+	t.Helper()
+	h := &home{t: t, now: time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC), vault: vault{}}
+	clock := func() time.Time { return h.now }
+	h.store = &counting{Store: storememory.New(storememory.Options{Now: clock})}
+	h.queue = queuememory.New(queuememory.Options{Now: clock, NewID: h.newID})
+	h.portal = twin.New(twin.Options{Now: clock, Token: token})
+	var err error
+	h.app, err = app.New(t.Context(), app.Options{Store: h.store, Queue: h.queue, Archive: archivememory.New(), Secrets: h.vault,
+		Networks: map[string]network.Network{"site": site{}}, CRMs: map[string]crm.CRM{"hubspot": hubspot.New()},
+		Ports: pipeline.Ports{Now: clock, NewID: h.newID, Log: slog.New(slog.NewTextHandler(&h.log, nil)), HTTP: &http.Client{Transport: handler{h.portal}}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := h.app.Publish(t.Context(), []byte(document), "test", "test", ""); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := h.app.SetupApply(t.Context(), "hub"); err != nil {
+		t.Fatal(err)
+	}
+	if err := h.app.Learn(t.Context(), "hub"); err != nil {
+		t.Fatal(err)
+	}
+	if h.console, err = console.New(console.Options{Pipeline: h.app.Pipeline, Backend: h.app, Queue: h.queue, Hosts: []string{host}}); err != nil {
+		t.Fatal(err)
+	}
+	return h
+}
+
+func (h *home) newID() string { h.ids++; return fmt.Sprintf("%08d", h.ids) }
+
+func (h *home) said(id, author, text string) {
+	h.t.Helper()
+	h.send(flow.Event{Verb: flow.New, At: h.now, Mention: flow.Mention{ID: "site:" + id, Network: "site", Kind: flow.Comment, Direction: flow.In, Text: text, Created: h.now, Root: "site:t1",
+		Author: flow.Author{ID: "site:" + author, Handle: author, Name: author, Bio: author, URL: "javascript:" + author, Counted: true, Followers: 50}, Permalink: "javascript:alert(1)", Tags: []string{author}}})
+}
+
+func (h *home) send(events ...flow.Event) {
+	h.t.Helper()
+	body, err := json.Marshal(events)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	if a, err := h.app.Receive(h.t.Context(), "site", webhook.Request{Method: "POST", Body: body, At: h.now}); a.Status != 200 {
+		h.t.Fatal(a.Status, err)
+	}
+	for range 8 {
+		h.step()
+	}
+}
+
+// step lets half a minute go by.
+func (h *home) step() {
+	h.t.Helper()
+	h.now = h.now.Add(30 * time.Second)
+	if err := h.app.Tick(h.t.Context(), pipeline.Feed{Probe: 50, Most: 500}); err != nil {
+		h.t.Fatal(err)
+	}
+	for range 200 {
+		n := 0
+		for _, q := range topology.Queues() {
+			lane, size := queue.Lane(q.Name), 50
+			if v := app.Verb(lane); v == "poll" || v == "reply" || v == "jobs" {
+				size = 1
+			}
+			batch := h.queue.Receive(lane, size)
+			if len(batch) == 0 {
+				continue
+			}
+			for i, err := range h.app.Handler(lane)(h.t.Context(), batch) {
+				h.queue.Settle(batch[i], err)
+			}
+			n += len(batch)
+		}
+		if n == 0 {
+			return
+		}
+	}
+	h.t.Fatal("the queues are never empty")
+}
+
+// guest is somebody with a browser.
+type guest struct {
+	h      *home
+	cookie string
+	csrf   string
+	bearer string
+}
+
+// enter logs somebody in by a link.
+func (h *home) enter(roles ...string) *guest {
+	h.t.Helper()
+	path, err := h.console.Link(h.t.Context(), "tester", roles...)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	_, key, _ := strings.Cut(path, "key=")
+	g := &guest{h: h}
+	w := g.do("POST", "/enter", url.Values{"key": {key}})
+	if w.Code != http.StatusSeeOther {
+		h.t.Fatalf("entering: %d %s", w.Code, w.Body)
+	}
+	for _, k := range w.Result().Cookies() {
+		g.cookie = k.Name + "=" + k.Value
+	}
+	page := g.do("GET", "/", nil).Body.String()
+	if _, after, ok := strings.Cut(page, `name="csrf" value="`); ok {
+		g.csrf, _, _ = strings.Cut(after, `"`)
+	}
+	return g
+}
+
+// request makes a request of the guest.
+func (g *guest) request(method, path string, form url.Values) *http.Request {
+	var r *http.Request
+	if method == "POST" {
+		if form == nil {
+			form = url.Values{}
+		}
+		if g.csrf != "" && !form.Has("csrf") {
+			form.Set("csrf", g.csrf)
+		}
+		r = httptest.NewRequest(method, "http://"+host+path, strings.NewReader(form.Encode()))
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	} else {
+		r = httptest.NewRequest(method, "http://"+host+path, nil)
+	}
+	if g.cookie != "" {
+		r.Header.Set("Cookie", g.cookie)
+	}
+	if g.bearer != "" {
+		r.Header.Set("Authorization", "Bearer "+g.bearer)
+	}
+	return r
+}
+
+func (g *guest) do(method, path string, form url.Values) *httptest.ResponseRecorder {
+	w := httptest.NewRecorder()
+	g.h.console.ServeHTTP(w, g.request(method, path, form))
+	g.h.now = g.h.now.Add(100 * time.Millisecond) // so that nobody is too quick
+	return w
+}
+
+// get opens a page that has to be there.
+func (g *guest) get(path string) string {
+	g.h.t.Helper()
+	w := g.do("GET", path, nil)
+	if w.Code != 200 {
+		g.h.t.Fatalf("GET %s: %d %.600s\n%s", path, w.Code, w.Body, g.h.log.String())
+	}
+	return w.Body.String()
+}
