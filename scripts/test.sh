@@ -14,6 +14,7 @@ part() { # part NAME COMMAND…: runs a command and says how long it took
 if [ -z "${AWS_ENDPOINT_URL:-}" ]; then
 	part "AWS emulator" scripts/venv.sh
 fi
+part "Chromium" scripts/chromium.sh
 part "go build" go build ./...
 part "go vet" go vet ./...
 part "template" scripts/template.sh

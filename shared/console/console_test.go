@@ -147,11 +147,11 @@ func TestSafe(t *testing.T) {
 	}
 	path, _ = h.console.Link(t.Context(), "x")
 	_, key, _ = strings.Cut(path, "key=")
-	h.now = h.now.Add(16 * time.Minute)
+	h.pass(16 * time.Minute)
 	if code := (&guest{h: h}).do("POST", "/enter", url.Values{"key": {key}}).Code; code != http.StatusForbidden {
 		t.Errorf("an old link: %d", code)
 	}
-	h.now = h.now.Add(12 * time.Hour)
+	h.pass(12 * time.Hour)
 	if code := g.do("GET", "/", nil).Code; code != http.StatusUnauthorized {
 		t.Errorf("an old session: %d", code)
 	}
@@ -209,7 +209,7 @@ func TestHostile(t *testing.T) {
 	shown := 0
 	for _, path := range paths {
 		for _, lang := range console.Languages() {
-			g.h.now = g.h.now.Add(time.Second)
+			h.pass(time.Second)
 			r := g.request("GET", path, nil)
 			r.Header.Set("Accept-Language", lang)
 			w := httptest.NewRecorder()
@@ -237,7 +237,7 @@ func TestHostile(t *testing.T) {
 // Who only looks does not see private messages; who works with them does.
 func TestMasked(t *testing.T) {
 	h := open(t)
-	h.send(flow.Event{Verb: flow.New, At: h.now, Mention: flow.Mention{ID: "site:p1", Network: "site", Kind: flow.Message, Direction: flow.In, Private: true, Text: "Geheimwort kaputt!", Created: h.now,
+	h.send(flow.Event{Verb: flow.New, At: h.at(), Mention: flow.Mention{ID: "site:p1", Network: "site", Kind: flow.Message, Direction: flow.In, Private: true, Text: "Geheimwort kaputt!", Created: h.at(),
 		Author: flow.Author{ID: "site:anna", Handle: "anna"}}})
 	viewer, operator := h.enter(console.Viewer), h.enter(console.Operator)
 	for _, path := range []string{"/mentions", "/mentions/site:p1", "/conversations", "/people/site:anna", "/", "/answers", "/api/v1/mentions/site:p1", "/api/v1/mentions", "/mapping/hub/1"} {
@@ -511,7 +511,7 @@ func TestBounded(t *testing.T) {
 	mentions := store.Table[pipeline.MentionRow]{Store: h.store, Name: "mention"}
 	opened := store.Table[pipeline.HourRow]{Store: h.store, Name: "hour"}
 	for k := range hours {
-		at := h.now.Add(-time.Duration(k) * time.Hour)
+		at := h.at().Add(-time.Duration(k) * time.Hour)
 		opened.Put(t.Context(), &store.Row[pipeline.HourRow]{Part: "site", Sort: at.Format("2006010215")})
 		var some []*store.Row[ledger.Line]
 		var said []*store.Row[pipeline.MentionRow]
@@ -531,7 +531,7 @@ func TestBounded(t *testing.T) {
 		if rt.Method != "GET" || rt.Page == "" || strings.Contains(rt.Path, "{id}") && !strings.HasPrefix(rt.Path, "/people") {
 			continue
 		}
-		h.now = h.now.Add(10 * time.Second)
+		h.pass(10 * time.Second)
 		path := strings.ReplaceAll(concrete(rt.Path), "site:anna", "site:a")
 		before, begin := h.store.rows.Load(), time.Now()
 		g.do("GET", path, nil)

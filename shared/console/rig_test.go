@@ -40,25 +40,32 @@ const (
 )
 
 // site is a network whose webhooks are JSON of events.
-type site struct{}
+type site struct{ posted []string }
 
-func (site) Info() network.Info {
+func (*site) Info() network.Info {
 	return network.Info{Name: "site", Title: "Site", Hook: []network.Field{}, HookSecrets: []network.Field{{Name: "secret"}}, MaxText: 500,
 		Settings: []network.Field{{Name: "depth", Type: "number", Title: "Depth"}}, Secrets: []network.Field{{Name: "token", Title: "Token"}},
 		Rules: network.Rules{MayMatch: "yes", MayScore: true, MayStore: true}}
 }
 
-func (site) Verify(context.Context, network.Hook, webhook.Request) (webhook.Answer, error) {
+func (*site) Verify(context.Context, network.Hook, webhook.Request) (webhook.Answer, error) {
 	return webhook.Answer{Keep: true}, nil
 }
 
-func (site) Parse(raw network.Raw) ([]flow.Event, error) {
+func (*site) Parse(raw network.Raw) ([]flow.Event, error) {
 	var events []flow.Event
 	if err := json.Unmarshal(raw.Body, &events); err != nil {
 		return nil, fault.New(fault.Invalid, "%w", err)
 	}
 	return events, nil
 }
+
+func (s *site) Reply(_ context.Context, _ network.Account, r flow.Reply, _ string) (network.Posted, error) {
+	s.posted = append(s.posted, r.Text)
+	return network.Posted{Native: "r", Permalink: "https://site.example/r"}, nil
+}
+
+func (*site) Idempotent() bool { return true }
 
 // vault keeps secrets and gives the portal's token for everything else.
 type vault map[string]string
@@ -111,13 +118,14 @@ func (c *counting) List(ctx context.Context, r store.Range) iter.Seq2[store.Item
 // home is an app with a portal behind it and a console before it, on a clock that is moved by hand.
 type home struct {
 	t       *testing.T
-	now     time.Time
-	ids     int
+	clock   atomic.Int64 // nanoseconds
+	ids     atomic.Int64
 	store   *counting
 	queue   *queuememory.Queue
 	portal  *twin.Portal
 	app     *app.App
 	vault   vault
+	net     *site
 	console *console.Console
 	log     bytes.Buffer
 }
@@ -129,21 +137,24 @@ brands:
 hooks:
   - {name: site, kind: site, secrets: {secret: "env:S"}}
 networks:
-  - {name: site, kind: site, hook: site, brand: nord}
+  - {name: site, kind: site, hook: site, brand: nord, replies: approve}
 crms:
   - {name: hub, kind: hubspot, mode: write, secrets: {token: "env:HUB"}, settings: {app_id: "62515"}}
 `
 
-func open(t *testing.T) *home {
+func open(t *testing.T) *home { t.Helper(); return openWith(t, document) }
+
+func openWith(t *testing.T, document string) *home {
 	t.Helper()
-	h := &home{t: t, now: time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC), vault: vault{}}
-	clock := func() time.Time { return h.now }
+	h := &home{t: t, vault: vault{}, net: &site{}}
+	h.clock.Store(time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC).UnixNano())
+	clock := h.at
 	h.store = &counting{Store: storememory.New(storememory.Options{Now: clock})}
 	h.queue = queuememory.New(queuememory.Options{Now: clock, NewID: h.newID})
 	h.portal = twin.New(twin.Options{Now: clock, Token: token})
 	var err error
 	h.app, err = app.New(t.Context(), app.Options{Store: h.store, Queue: h.queue, Archive: archivememory.New(), Secrets: h.vault,
-		Networks: map[string]network.Network{"site": site{}}, CRMs: map[string]crm.CRM{"hubspot": hubspot.New()},
+		Networks: map[string]network.Network{"site": h.net}, CRMs: map[string]crm.CRM{"hubspot": hubspot.New()},
 		Ports: pipeline.Ports{Now: clock, NewID: h.newID, Log: slog.New(slog.NewTextHandler(&h.log, nil)), HTTP: &http.Client{Transport: handler{h.portal}}}})
 	if err != nil {
 		t.Fatal(err)
@@ -163,11 +174,14 @@ func open(t *testing.T) *home {
 	return h
 }
 
-func (h *home) newID() string { h.ids++; return fmt.Sprintf("%08d", h.ids) }
+func (h *home) newID() string { return fmt.Sprintf("%08d", h.ids.Add(1)) }
+
+func (h *home) at() time.Time        { return time.Unix(0, h.clock.Load()).UTC() }
+func (h *home) pass(d time.Duration) { h.clock.Add(int64(d)) }
 
 func (h *home) said(id, author, text string) {
 	h.t.Helper()
-	h.send(flow.Event{Verb: flow.New, At: h.now, Mention: flow.Mention{ID: "site:" + id, Network: "site", Kind: flow.Comment, Direction: flow.In, Text: text, Created: h.now, Root: "site:t1",
+	h.send(flow.Event{Verb: flow.New, At: h.at(), Mention: flow.Mention{ID: "site:" + id, Network: "site", Kind: flow.Comment, Direction: flow.In, Text: text, Created: h.at(), Root: "site:t1",
 		Author: flow.Author{ID: "site:" + author, Handle: author, Name: author, Bio: author, URL: "javascript:" + author, Counted: true, Followers: 50}, Permalink: "javascript:alert(1)", Tags: []string{author}}})
 }
 
@@ -177,7 +191,7 @@ func (h *home) send(events ...flow.Event) {
 	if err != nil {
 		h.t.Fatal(err)
 	}
-	if a, err := h.app.Receive(h.t.Context(), "site", webhook.Request{Method: "POST", Body: body, At: h.now}); a.Status != 200 {
+	if a, err := h.app.Receive(h.t.Context(), "site", webhook.Request{Method: "POST", Body: body, At: h.at()}); a.Status != 200 {
 		h.t.Fatal(a.Status, err)
 	}
 	for range 8 {
@@ -188,7 +202,7 @@ func (h *home) send(events ...flow.Event) {
 // step lets half a minute go by.
 func (h *home) step() {
 	h.t.Helper()
-	h.now = h.now.Add(30 * time.Second)
+	h.pass(30 * time.Second)
 	if err := h.app.Tick(h.t.Context(), pipeline.Feed{Probe: 50, Most: 500}); err != nil {
 		h.t.Fatal(err)
 	}
@@ -273,7 +287,7 @@ func (g *guest) request(method, path string, form url.Values) *http.Request {
 func (g *guest) do(method, path string, form url.Values) *httptest.ResponseRecorder {
 	w := httptest.NewRecorder()
 	g.h.console.ServeHTTP(w, g.request(method, path, form))
-	g.h.now = g.h.now.Add(100 * time.Millisecond) // so that nobody is too quick
+	g.h.pass(100 * time.Millisecond) // so that nobody is too quick
 	return w
 }
 

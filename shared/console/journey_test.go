@@ -1,0 +1,297 @@
+package console_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/chromedp/chromedp"
+	"github.com/chromedp/chromedp/kb"
+
+	"rapport/shared/browser"
+	"rapport/shared/decide"
+	"rapport/shared/flow"
+	"rapport/shared/pipeline"
+	"rapport/shared/store"
+	"rapport/shared/topology"
+)
+
+// desk is somebody at a real Chromium, in front of a console on a loopback port.
+type desk struct {
+	*home
+	b    *browser.Browser
+	base string
+}
+
+func sit(t *testing.T, document string) *desk {
+	t.Helper()
+	h := openWith(t, document)
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h.pass(50 * time.Millisecond)
+		h.console.ServeHTTP(w, r)
+	}))
+	t.Cleanup(server.Close)
+	addr := server.Listener.Addr().(*net.TCPAddr)
+	h.console.Allow(addr.String())
+	b, err := browser.Open(t.Context(), 1280, 900)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(b.Close)
+	d := &desk{h, b, server.URL}
+	link, err := h.console.Link(t.Context(), "tester")
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.open(link)
+	d.press("button.first")
+	return d
+}
+
+func (d *desk) ok(err error) {
+	d.t.Helper()
+	if err != nil {
+		var where, text string
+		_ = d.b.Eval("location.href", &where)
+		_ = d.b.Eval("document.querySelector('main')?.innerText", &text)
+		d.t.Fatalf("at %s: %v\n%.800s\n%v", where, err, text, d.b.Wrong())
+	}
+}
+
+func (d *desk) open(path string)      { d.t.Helper(); d.ok(d.b.Go(d.base + path)) }
+func (d *desk) press(selector string) { d.t.Helper(); d.ok(d.b.Press(selector)) }
+
+// write puts a text into a field as keys would.
+func (d *desk) write(selector, text string) {
+	d.t.Helper()
+	quoted, _ := json.Marshal(selector)
+	d.ok(d.b.Run(chromedp.Evaluate("document.querySelector("+string(quoted)+").value = ''", nil), chromedp.SendKeys(selector, text, chromedp.ByQuery)))
+}
+
+// see waits until the page shows a text.
+func (d *desk) see(text string) {
+	d.t.Helper()
+	quoted, _ := json.Marshal(text)
+	err := d.b.Run(chromedp.Poll("document.querySelector('main')?.innerText.includes("+string(quoted)+")", nil))
+	for tries := 0; err != nil && strings.Contains(err.Error(), "(-32000)") && tries < 5; tries++ { // the next page came meanwhile
+		err = d.b.Run(chromedp.WaitReady("main"), chromedp.Poll("document.querySelector('main')?.innerText.includes("+string(quoted)+")", nil))
+	}
+	d.ok(err)
+}
+
+func (d *desk) quiet() {
+	d.t.Helper()
+	if wrong := d.b.Wrong(); len(wrong) > 0 {
+		d.t.Errorf("the page has errors: %v", wrong)
+	}
+}
+
+// An admin maps a field with a mistake, mends it, tries it, publishes, switches an object to write, and finds it in the CRM.
+func TestJourneyMapping(t *testing.T) {
+	d := sit(t, strings.Replace(document, "mode: write,", "mode: observe,", 1))
+	d.said("m1", "anna", "Die Lampe ist schon wieder kaputt, unverschämt!")
+	d.open("/mapping")
+	d.press(`a[href="/mapping/hub/1"]`)
+	d.see("fields read from the CRM just now")
+	const field = `[id="v-rapport_action"]`
+	d.write(field, "upper(conversation.author.handel)")
+	d.see(`did you mean "handle"?`)
+	begin := time.Now()
+	d.write(field, "upper(conversation.author.handle)")
+	d.see("ANNA")
+	t.Logf("from the first key to the preview: %s", time.Since(begin).Round(time.Millisecond))
+	d.write(`[id="newvalue"]`, "conversation.dep")
+	d.ok(d.b.Run(chromedp.WaitVisible(".offer li"), chromedp.SendKeys(`[id="newvalue"]`, kb.ArrowDown+kb.Tab, chromedp.ByQuery)))
+	var offered string
+	d.ok(d.b.Eval(`document.getElementById("newvalue").value`, &offered))
+	if offered != "conversation.department" {
+		t.Errorf("taken from the offer: %q", offered)
+	}
+	d.press(`[id="f-rapport_action"] .more button`)
+	d.see("There are changes that are not published.")
+	d.open("/accounts/hub")
+	d.press(`form:has(input[value="tickets"]) button[value="write"]`)
+	d.see("crms[hub].modes.tickets")
+	d.press(`form[action="/draft/try"] button`)
+	d.see("decisions made again")
+	d.see("create")
+	d.see("ANNA")
+	if n := len(d.portal.Rows("tickets")); n != 0 {
+		t.Errorf("a dry run wrote %d tickets", n)
+	}
+	d.open("/draft")
+	d.write("#note", "tickets are written")
+	d.press(`form[action="/draft/publish"] button`)
+	d.see("tickets are written")
+	d.said("m2", "ben", "Unverschämt, mein Rad ist kaputt und niemand antwortet!")
+	found := false
+	for _, r := range d.portal.Rows("tickets") {
+		found = found || fmt.Sprint(r.Fields["rapport_action"]) == "BEN"
+	}
+	if !found {
+		t.Error("the CRM does not hold what was mapped")
+	}
+	d.open("/configuration")
+	d.see("Version 2 is in force")
+	d.quiet()
+}
+
+// An operator connects an account, answers a complaint, reviews a link by keyboard, sends a dead delivery again, and a
+// person is erased.
+func TestJourneyDay(t *testing.T) {
+	d := sit(t, document)
+	d.said("m1", "anna", "Die Lampe ist schon wieder kaputt, unverschämt!")
+	d.said("m2", "ben", "Kaputtwort! Unverschämt.")
+
+	d.open("/accounts")
+	d.press(`a[href="/accounts/new"]`)
+	d.press(`a[href="?kind=site"]`)
+	d.write("#name", "second")
+	d.write(`[name="secret.token"]`, "s3cr3t-word")
+	d.press("form.stack button.first")
+	d.open("/draft")
+	d.see("networks[second]")
+	d.press(`form[action="/draft/publish"] button`)
+	if _, ok := d.vault["env:SECOND_TOKEN"]; !ok {
+		t.Error("the secret is not kept")
+	}
+
+	d.open("/conversations")
+	d.press(`td.text a`)
+	d.write("#text", "Das tut uns leid.")
+	d.press(`form.stack button.first`)
+	for range 4 {
+		d.step()
+	}
+	if len(d.net.posted) != 1 || !strings.Contains(d.net.posted[0], "Das tut uns leid.") {
+		t.Errorf("posted %q", d.net.posted)
+	}
+	d.open("/answers")
+	d.see("sent")
+
+	people := store.Table[pipeline.PersonRow]{Store: d.store, Name: "person"}
+	people.Put(t.Context(), &store.Row[pipeline.PersonRow]{Part: "p1", Sort: "-", Value: pipeline.PersonRow{Person: flow.Person{ID: "p1", Name: "Kundin Eins", Revision: 1}}})
+	mentions := store.Table[pipeline.MentionRow]{Store: d.store, Name: "mention"}
+	if _, err := mentions.Update(t.Context(), "site:m1", "-", func(r *store.Row[pipeline.MentionRow]) (bool, error) {
+		r.Value.Decision.Suggest = []decide.Candidate{{Person: "p1", Key: "email", Evidence: "the same address, claimed in public", Class: "B"}}
+		return true, nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	d.open("/review")
+	d.see("Kundin Eins")
+	d.ok(d.b.Run(chromedp.KeyEvent("a")))
+	d.see("Nothing to review.")
+	row, err := people.One(t.Context(), "p1", "-")
+	if err != nil || len(row.Value.Person.Authors) != 1 || row.Value.Person.Links[0].By != "tester" {
+		t.Errorf("linked: %v %+v", err, row.Value.Person)
+	}
+
+	body, err := json.Marshal(pipeline.Task{Delivery: flow.Delivery{Account: "hub", Mention: "site:m1"}, Lane: topology.DeliverUrgent})
+	if err != nil {
+		t.Fatal(err)
+	}
+	parked := store.Table[pipeline.ParkedRow]{Store: d.store, Name: "parked"}
+	parked.Put(t.Context(), &store.Row[pipeline.ParkedRow]{Part: "hub#dead", Sort: "x", Value: pipeline.ParkedRow{Lane: topology.DeliverUrgent, Group: "hub", Body: body,
+		Reason: "property rapport_action was too long", Dead: true, At: d.at()}})
+	d.open("/failures")
+	d.see("property rapport_action was too long")
+	d.see("Mend the mapping of that field")
+	d.press(`button[value="5000"]`)
+	d.see("Nothing failed.")
+
+	d.open("/privacy")
+	for _, field := range []string{"subject", "confirm"} {
+		d.write("#"+field, "site:ben")
+	}
+	d.write("#reason", "asked by letter")
+	d.press(`form[action="/privacy/erase"] button`)
+	for range 20 {
+		d.step()
+	}
+	d.open("/privacy")
+	d.see("done")
+	d.open("/mentions")
+	var text string
+	d.ok(d.b.Eval("document.body.innerText", &text))
+	if strings.Contains(text, "Kaputtwort") {
+		t.Error("what was erased is still shown")
+	}
+	d.quiet()
+}
+
+// accessible looks for what keeps people from using a page: controls and pictures without a name, ids that stand twice,
+// headings that skip, tables without heads, and text that is too faint.
+const accessible = `(() => {
+  const bad = [], visible = (e) => e.checkVisibility() && e.getClientRects().length;
+  const name = (e) => (e.getAttribute("aria-label") || [...(e.labels || [])].map((l) => l.innerText).join(" ") || e.innerText || e.title || e.getAttribute("placeholder") || "").trim();
+  for (const e of document.querySelectorAll("a[href], button, input:not([type=hidden]), select, textarea")) if (visible(e) && !name(e)) bad.push("no name: " + e.outerHTML.slice(0, 120));
+  for (const e of document.querySelectorAll("img:not([alt]), svg:not([aria-hidden]):not([aria-label])")) bad.push("no text: " + e.outerHTML.slice(0, 80));
+  const ids = [...document.querySelectorAll("[id]")].map((e) => e.id);
+  for (const id of new Set(ids.filter((x, i) => ids.indexOf(x) !== i))) bad.push("id twice: " + id);
+  if (document.querySelectorAll("h1").length !== 1) bad.push("not one h1");
+  if (!document.documentElement.lang || !document.title || !document.querySelector("main")) bad.push("no lang, title or main");
+  if (document.querySelector("[tabindex]:not([tabindex='0']):not([tabindex='-1'])")) bad.push("tab order");
+  if (document.documentElement.scrollWidth > innerWidth + 1) bad.push("wider than the window: " + [...document.querySelectorAll("main *")].filter((e) => e.getBoundingClientRect().right > innerWidth + 1).map((e) => e.outerHTML.slice(0, 70)).slice(-2));
+  const canvas = document.createElement("canvas"); canvas.width = canvas.height = 1;
+  const ctx = canvas.getContext("2d", { willReadFrequently: true });
+  const over = (colours) => { ctx.fillStyle = "#fff"; ctx.fillRect(0, 0, 1, 1); for (const c of colours) { ctx.fillStyle = c; ctx.fillRect(0, 0, 1, 1); } return [...ctx.getImageData(0, 0, 1, 1).data].slice(0, 3); };
+  const light = (c) => { const [r, g, b] = c.map((v) => { v /= 255; return v <= .03928 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4; }); return .2126 * r + .7152 * g + .0722 * b; };
+  const seen = new Set();
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (walker.nextNode()) {
+    const e = walker.currentNode.parentElement;
+    if (!walker.currentNode.data.trim() || !visible(e) || e.closest("svg, .sr, option, script")) continue;
+    const style = getComputedStyle(e), behind = [];
+    for (let p = e; p; p = p.parentElement) behind.unshift(getComputedStyle(p).backgroundColor);
+    const key = style.color + behind.join();
+    if (seen.has(key)) continue;
+    seen.add(key);
+    const a = light(over(behind)), b = light(over([...behind, style.color]));
+    const ratio = (Math.max(a, b) + .05) / (Math.min(a, b) + .05);
+    if (ratio < 4.5) bad.push("contrast " + ratio.toFixed(2) + ": " + e.outerHTML.slice(0, 100));
+  }
+  return bad;
+})()`
+
+// Every page is free of errors, small, and usable by people who do not see it well, light and dark, wide and on a phone.
+func TestEveryPage(t *testing.T) {
+	d := sit(t, document)
+	d.said("m1", "anna", "Die Lampe ist schon wieder kaputt, unverschämt!")
+	d.said("m2", "ben", "Danke, ihr seid großartig!")
+	var paths []string
+	for _, rt := range d.console.Routes() {
+		if rt.Method == "GET" && rt.Page != "" && !strings.Contains(concrete(rt.Path), "none") {
+			paths = append(paths, concrete(rt.Path))
+		}
+	}
+	paths = append(paths, "/accounts/new?kind=site", "/accounts/new?kind=hubspot", "/find?q=anna", "/mentions?column=dead")
+	for _, look := range []struct {
+		dark  bool
+		width int
+		lang  string
+	}{{false, 1280, "en"}, {true, 1280, "de"}, {false, 360, "de"}} {
+		d.ok(d.b.Dark(look.dark))
+		d.ok(d.b.Size(look.width, 800))
+		d.open("/?lang=" + look.lang)
+		for _, path := range paths {
+			d.open(path)
+			var bad []string
+			d.ok(d.b.Eval(accessible, &bad))
+			for _, x := range bad {
+				t.Errorf("%s (%+v): %s", path, look, x)
+			}
+			if n := d.b.Loaded(); n > 100<<10 {
+				t.Errorf("%s: %d bytes with all that belongs to it", path, n)
+			}
+			if wrong := d.b.Wrong(); len(wrong) > 0 {
+				t.Errorf("%s: %v", path, wrong)
+			}
+		}
+	}
+}
