@@ -95,7 +95,9 @@ func (b *Browser) Go(address string) error {
 
 // Press presses what a selector names and waits for the page that follows.
 func (b *Browser) Press(selector string) error {
-	_, err := b.follow(func(ctx context.Context) error { return chromedp.Click(selector, chromedp.ByQuery, chromedp.NodeVisible).Do(ctx) })
+	_, err := b.follow(func(ctx context.Context) error {
+		return chromedp.Click(selector, chromedp.ByQuery, chromedp.NodeVisible).Do(ctx)
+	})
 	return err
 }
 
