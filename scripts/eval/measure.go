@@ -239,6 +239,11 @@ mostly what the lexicon found, come on top. Each of 17 outputs (three of sentime
 logistic regression, calibrated on posts of industries that it had not seen. The words that decided are those whose features brought most.
 Danger to life that the lexicon names counts whatever the weights say. Stars move the odds.
 
+## Not measured yet
+Topics and rising terms; entities and personal data beyond the tests of package personal; special categories and signs of a minor; the
+score against human-judged pairs; spikes and crises; calibration of intents other than complaint; corrections by people. There is no
+figure for them, and no claim.
+
 ## To do it again
 ` + "`make train`" + ` makes the same weights to the byte (on amd64; other processors may round otherwise) from the sets that DATA.md names;
 ` + "`go run ./scripts/train -check`" + ` compares. The public test sets of DATA.md lie under out/eval: umsab/LANGUAGE.text.txt and .labels.txt, tweeteval/text.txt and labels.txt.

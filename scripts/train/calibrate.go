@@ -52,19 +52,19 @@ func threshold(data []example, scores [][text.Outputs]float64, o int, a, b float
 	best, at := -1.0, 0.5
 	for step := 15; step <= 70; step++ {
 		from := float64(step) / 100
-		var hit, false_, missed float64
+		var hit, extra, missed float64
 		for i := range data {
 			p := 1 / (1 + math.Exp(-(float64(a*scores[i][o]) + b)))
 			switch {
 			case p >= from && data[i].want[o]:
 				hit++
 			case p >= from:
-				false_++
+				extra++
 			case data[i].want[o]:
 				missed++
 			}
 		}
-		f1 := 2 * hit / math.Max(2*hit+false_+missed, 1)
+		f1 := 2 * hit / math.Max(2*hit+extra+missed, 1)
 		if f1 > best+1e-9 || f1 > best-1e-9 && math.Abs(from-0.5) < math.Abs(at-0.5) {
 			best, at = f1, from
 		}
@@ -83,19 +83,19 @@ func threshold(data []example, scores [][text.Outputs]float64, o int, a, b float
 // report prints what the left-out posts reach per output.
 func report(w *text.Weights, data []example, scores [][text.Outputs]float64) {
 	for o := range text.Outputs {
-		var hit, false_, missed float64
+		var hit, extra, missed float64
 		for i := range data {
 			p := 1 / (1 + math.Exp(-(float64(w.Slope[o])*scores[i][o] + float64(w.Offset[o]))))
 			switch {
 			case p >= float64(w.From[o]) && data[i].want[o]:
 				hit++
 			case p >= float64(w.From[o]):
-				false_++
+				extra++
 			case data[i].want[o]:
 				missed++
 			}
 		}
-		fmt.Printf("  %-10s left out: F1 %.3f, precision %.3f, recall %.3f, from %.2f (slope %.2f)\n", text.OutputName(o), 2*hit/math.Max(2*hit+false_+missed, 1),
-			hit/math.Max(hit+false_, 1), hit/math.Max(hit+missed, 1), w.From[o], w.Slope[o])
+		fmt.Printf("  %-10s left out: F1 %.3f, precision %.3f, recall %.3f, from %.2f (slope %.2f)\n", text.OutputName(o), 2*hit/math.Max(2*hit+extra+missed, 1),
+			hit/math.Max(hit+extra, 1), hit/math.Max(hit+missed, 1), w.From[o], w.Slope[o])
 	}
 }
