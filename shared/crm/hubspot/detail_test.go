@@ -521,6 +521,10 @@ func TestSetupOfAnObject(t *testing.T) {
 			}
 		}
 	}
+	plan, err := hubspot.New().Plan(ctx, p.account, need)
+	if i := slices.IndexFunc(plan, func(s crm.Step) bool { return !s.Done }); err != nil || i >= 0 {
+		t.Errorf("after setup something is missing: %+v, %v", plan, err)
+	}
 	p.account.Secrets["token"] = flow.NewSecret(canary)
 	r := crm.Record{Object: "rapport_mention", Key: "rapport:mention:mastodon:1", Fields: map[string]any{"rapport_text": "Hello", "rapport_title": "x"}}
 	upsert(t, p, r)

@@ -225,11 +225,17 @@ func (c client) plan(ctx context.Context, need []crm.Object) ([]todo, error) {
 			return nil, err
 		}
 		done := slices.ContainsFunc(groups.Results, func(g struct{ Name string }) bool { return g.Name == group })
-		list = append(list, todo{crm.Step{What: "group", Name: o.Name + "." + group, Why: "holds our properties", Done: done},
-			http.MethodPost, c.at(apiProperties, pathOf(o.Name), "groups"), map[string]string{"name": group, "label": "Rapport"}})
+		var fields []todo
+		lacking := false
 		for _, p := range c.wanted(o) {
-			list = append(list, c.compare(o.Name, p, there))
+			fields = append(fields, c.compare(o.Name, p, there))
+			lacking = lacking || !fields[len(fields)-1].step.Done
 		}
+		if done || lacking { // what came with an own object lies in a group of HubSpot's, and needs none of ours
+			list = append(list, todo{crm.Step{What: "group", Name: o.Name + "." + group, Why: "holds our properties", Done: done},
+				http.MethodPost, c.at(apiProperties, pathOf(o.Name), "groups"), map[string]string{"name": group, "label": "Rapport"}})
+		}
+		list = append(list, fields...)
 	}
 	return list, nil
 }
