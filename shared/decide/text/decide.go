@@ -39,7 +39,7 @@ func (r *reading) decide(in Input, t *tokens, e *evidence, ruled Result) Result 
 
 // choose lists the intents that hold, the main one first. Spam and chatter stand alone.
 func (r *reading) choose(p *[Outputs]float32, in Input, e *evidence, ruled *Result) []string {
-	danger := ruled.Severity == 3 && ruled.Complaint && !in.News // words of danger outweigh what merely sounds like a headline
+	danger := ruled.Severity == 3 && ruled.Complaint && !in.News     // words of danger outweigh what merely sounds like a headline
 	plain := ruled.Complaint && e.sum[hComplaint] >= 1.8 && !in.News // several hard words of reproach
 	holds := func(i int) bool {
 		switch {
