@@ -505,21 +505,31 @@ func TestNames(t *testing.T) {
 
 // A full store does not make a page read more than 5,000 rows, nor lose the order: pages follow each other without a gap.
 func TestBounded(t *testing.T) {
-	h := open(t)
+	more := ""
+	for _, name := range []string{"o1", "o2", "o3", "o4", "o5", "o6", "o7"} { // they make an hour lie in many partitions, most of them empty
+		more += fmt.Sprintf("  - {name: %s, kind: site, hook: site, brand: nord, id: %s}\n", name, name)
+	}
+	h := openWith(t, strings.Replace(document, "crms:\n", more+"crms:\n", 1))
 	const hours, each = 8, 2500
 	lines := store.Table[ledger.Line]{Store: h.store, Name: "line"}
 	mentions := store.Table[pipeline.MentionRow]{Store: h.store, Name: "mention"}
 	opened := store.Table[pipeline.HourRow]{Store: h.store, Name: "hour"}
 	for k := range hours {
 		at := h.at().Add(-time.Duration(k) * time.Hour)
-		opened.Put(t.Context(), &store.Row[pipeline.HourRow]{Part: "site", Sort: at.Format("2006010215")})
+		for _, name := range []string{"site", "o1"} {
+			opened.Put(t.Context(), &store.Row[pipeline.HourRow]{Part: name, Sort: at.Format("2006010215")})
+		}
 		var some []*store.Row[ledger.Line]
 		var said []*store.Row[pipeline.MentionRow]
 		for i := range each {
 			receipt := fmt.Sprintf("%04d%06d", hours-k, i)
-			p := ledger.At("site", at, receipt, 0)
+			account := "site"
+			if k == 0 && i < 500 {
+				account = "o1"
+			}
+			p := ledger.At(account, at, receipt, 0)
 			id := "site:" + receipt
-			some = append(some, &store.Row[ledger.Line]{Part: p.Part, Sort: p.Sort, Value: ledger.Line{Account: "site", Network: "site", At: at, Mention: id, Outcome: ledger.Mention}})
+			some = append(some, &store.Row[ledger.Line]{Part: p.Part, Sort: p.Sort, Value: ledger.Line{Account: account, Network: "site", At: at, Mention: id, Outcome: ledger.Mention}})
 			said = append(said, &store.Row[pipeline.MentionRow]{Part: id, Sort: "-", Value: pipeline.MentionRow{Mention: flow.Mention{ID: id, Network: "site", Text: receipt, Created: at,
 				Author: flow.Author{ID: "site:a", Handle: "a"}}, Decision: decide.Decision{Outcome: decide.Mention, Sentiment: "neutral", Conversation: &flow.Conversation{ID: "site:" + receipt + "~x"}}}})
 		}
