@@ -49,7 +49,7 @@ type Options struct {
 // Console answers requests. Safe for concurrent use.
 type Console struct {
 	Options
-	pages     map[string]*pages // by language
+	pages     func() (map[string]*pages, error) // by language
 	routes    []route
 	mux       *http.ServeMux
 	throttles throttles
@@ -95,9 +95,7 @@ func New(o Options) (*Console, error) {
 	c.jobs = store.Table[pipeline.JobRow]{Store: s, Name: "job"}
 	c.lines = store.Table[ledger.Line]{Store: s, Name: "line"}
 	c.hours = store.Table[pipeline.HourRow]{Store: s, Name: "hour"}
-	if err := c.parse(); err != nil {
-		return nil, err
-	}
+	c.pages = sync.OnceValues(parse)
 	c.routes = c.table()
 	c.mux = c.handlers()
 	return c, nil

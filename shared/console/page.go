@@ -27,17 +27,18 @@ type pages struct {
 // Languages lists in which the pages are.
 func Languages() []string { return []string{"en", "de"} }
 
-func (c *Console) parse() error {
-	c.pages = map[string]*pages{}
+// parse makes the templates. They take some megabytes, so it is done when somebody looks at the first page.
+func parse() (map[string]*pages, error) {
+	all := map[string]*pages{}
 	files, err := pageFiles.ReadDir("page")
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for _, lang := range Languages() {
 		p := &pages{lang: lang, of: map[string]*template.Template{}}
 		base, err := template.New("layout.html").Funcs(helpers(lang)).ParseFS(pageFiles, "page/layout.html", "page/part.html")
 		if err != nil {
-			return err
+			return nil, err
 		}
 		for _, f := range files {
 			name := strings.TrimSuffix(f.Name(), ".html")
@@ -49,13 +50,13 @@ func (c *Console) parse() error {
 				t, err = t.ParseFS(pageFiles, path.Join("page", f.Name()))
 			}
 			if err != nil {
-				return err
+				return nil, err
 			}
 			p.of[name] = t
 		}
-		c.pages[lang] = p
+		all[lang] = p
 	}
-	return nil
+	return all, nil
 }
 
 // view is what every page knows.
@@ -122,7 +123,11 @@ func (c *Console) show(w http.ResponseWriter, q *request, name string, status in
 		}
 	}
 	var b bytes.Buffer
-	if err := c.pages[q.lang].of[name].Execute(&b, v); err != nil {
+	all, err := c.pages()
+	if err == nil {
+		err = all[q.lang].of[name].Execute(&b, v)
+	}
+	if err != nil {
 		c.Pipeline.Ports.Log.Error("a page cannot be rendered", "page", name, "error", err.Error())
 		http.Error(w, "this page cannot be shown; the log says why", http.StatusInternalServerError)
 		return
