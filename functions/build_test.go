@@ -83,10 +83,10 @@ func TestSize(t *testing.T) {
 	}
 }
 
-// bound is the largest size of a function in MiB.
+// bound is the largest size of a function in MiB; 1.5 of them are the text models.
 func bound(function string) float64 {
 	if function == "console" {
 		return 9
 	}
-	return 22
+	return 24
 }

@@ -23,6 +23,7 @@ func (r MentionRow) seen(event string) (ledger.Place, bool) {
 
 // decide settles one event on the world as the events before it in the round left it, and changes the rows it touches.
 func (w *world) decide(o *one) {
+	defer w.confess(o)
 	row := w.mentions[o.event.Mention.ID]
 	if a := w.authors[o.event.Mention.Author.ID]; row.Value.Mention.Deleted || a != nil && a.Value.Objected {
 		o.body.barred = true // else what is gone comes back with its neighbours
@@ -39,7 +40,9 @@ func (w *world) decide(o *one) {
 		o.line.Outcome, o.line.Reason = ledger.Merged, "the same event came before"
 		return
 	}
+	left := false
 	if reason := outdated(row.Value, exists(row), o.event); reason != "" && w.leftover(o, row) {
+		left = true
 		o.event.Verb, o.event.At = flow.Delete, row.Value.At
 		m := &o.event.Mention
 		m.Deleted, m.Text, m.Media, m.Links, m.Extra = true, "", nil, nil, nil
@@ -58,7 +61,12 @@ func (w *world) decide(o *one) {
 	default:
 		o.inputs = w.inputs(o)
 		d := w.plan.Decider.Decide(*o.inputs)
-		w.apply(o, row, d)
+		if left && d.Outcome == string(ledger.Mention) { // no CRM was told of the mention
+			d.Outcome, d.Reason = string(ledger.Filtered), "deleted before"
+		}
+		if w.apply(o, row, d); left {
+			o.inputs, o.made = nil, nil // nor is anything archived of it
+		}
 	}
 	o.settled = true
 }
@@ -79,6 +87,14 @@ func outdated(known MentionRow, exists bool, e flow.Event) string {
 		return "older than what is known"
 	}
 	return ""
+}
+
+// confess notes in the line of an author who objects where an earlier attempt may have left traces, so that they are erased.
+func (w *world) confess(o *one) {
+	a, c := w.authors[o.event.Mention.Author.ID], w.exchange(o)
+	if a != nil && a.Value.Objected && exists(c) && !c.Value.Erased {
+		o.line.Exchange = o.exchange
+	}
 }
 
 // leftover tells whether a conversation shows what is deleted: an attempt wrote it there and then lost to the deletion. What it
