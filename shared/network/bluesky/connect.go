@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
-	"fmt"
 	"net/http"
 	"strings"
 	"time"
@@ -16,8 +15,7 @@ import (
 )
 
 const (
-	drift = 2 * time.Minute   // how far a server's clock may be off
-	life  = 100 * time.Minute // of a session whose token does not tell
+	life = 100 * time.Minute // of a session whose token does not tell
 )
 
 // session is what logging in and renewing bring.
@@ -154,7 +152,7 @@ func (Network) Probe(ctx context.Context, a network.Account) ([]network.Finding,
 	} else if resp.Status != http.StatusUnauthorized {
 		return nil, classify(resp, a.Now)
 	}
-	out = append(out, probeClock(resp, a.Now)...)
+	out = append(out, network.ProbeClock(resp.Header, a.Now, "the server's")...)
 	me, err := whoami(ctx, a)
 	if fault.Is(err, fault.Unauthorized) {
 		return append(out, network.Finding{What: "credentials", Say: "The host refuses the session, or there is none.", Mend: "Connect the account with an app password, or name one as secret \"password\"."}), nil
@@ -164,18 +162,6 @@ func (Network) Probe(ctx context.Context, a network.Account) ([]network.Finding,
 	}
 	out = append(append(out, probeAccount(a, me)...), probeStreams(ctx, a, me.DID)...)
 	return out, nil
-}
-
-func probeClock(resp rest.Response, now time.Time) []network.Finding {
-	date, err := http.ParseTime(resp.Header.Get("Date"))
-	if err != nil {
-		return nil
-	}
-	off := now.Sub(date)
-	if off.Abs() <= drift {
-		return []network.Finding{{What: "clock", OK: true, Say: "The clocks agree."}}
-	}
-	return []network.Finding{{What: "clock", Say: fmt.Sprintf("Our clock and the server's are %s apart.", off.Abs().Round(time.Second)), Mend: "Set the clock of this machine by NTP."}}
 }
 
 func probeAccount(a network.Account, me session) []network.Finding {

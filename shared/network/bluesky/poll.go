@@ -21,7 +21,7 @@ const (
 
 // cursor says how far each stream was read. It is JSON; nobody but this package looks inside.
 type cursor struct {
-	At      int               `json:"at,omitempty"`   // whose turn it is
+	network.Turns
 	Self    string            `json:"self,omitempty"` // DID of the account, for the stream "own"
 	Streams map[string]*place `json:"streams"`
 }
@@ -38,7 +38,7 @@ type place struct {
 	Fresh []string  `json:"fresh,omitempty"` // becomes Seen
 	Last  time.Time `json:"last,omitzero"`   // time of the oldest of Fresh
 	Quiet bool      `json:"quiet,omitempty"` // the first walk of a new account: it only remembers
-	Done  bool      `json:"done,omitempty"`  // nothing new in this round
+	done  bool      // nothing new in this round
 }
 
 // item is a thing of a list: as the server sent it (nil: no concern of ours), who it is, and the time by which the list is
@@ -49,42 +49,17 @@ type item struct {
 	at  time.Time
 }
 
-func readCursor(text string) (cursor, error) {
-	c := cursor{}
-	if text != "" {
-		if err := json.Unmarshal([]byte(text), &c); err != nil {
-			return c, fault.New(fault.Invalid, "the cursor of this account cannot be read: start it anew")
-		}
-	}
-	if c.Streams == nil {
-		c.Streams = map[string]*place{}
-	}
-	return c, nil
-}
-
-// streamsOf gives the configured streams, each once.
-func streamsOf(a network.Account) []string {
-	var out []string
-	for _, s := range a.Texts("streams") {
-		if s = strings.TrimSpace(s); s != "" && !slices.Contains(out, s) {
-			out = append(out, s)
-		}
-	}
-	if len(out) == 0 {
-		out = []string{notifications, own}
-	}
-	return out
-}
+func streamsOf(a network.Account) []string { return network.Streams(a, notifications, own) }
 
 // Poll makes one call: it reads the next page of one stream, in turn, until all streams have nothing new.
 func (Network) Poll(ctx context.Context, a network.Account, at string) (network.Page, error) {
-	c, err := readCursor(at)
+	var c cursor
+	err := network.ReadCursor(at, "account", &c)
 	if err != nil {
 		return network.Page{}, err
 	}
 	streams := streamsOf(a)
-	i := c.next(streams)
-	stream := streams[i]
+	stream := c.Next(streams)
 	if stream == own && c.Self == "" {
 		if c.Self, err = self(ctx, a); err != nil {
 			return network.Page{}, err
@@ -93,44 +68,13 @@ func (Network) Poll(ctx context.Context, a network.Account, at string) (network.
 			return c.page(stream, nil, true)
 		}
 	}
-	p := c.Streams[stream]
+	p := network.Place(&c.Streams, stream)
 	items, next, err := list(ctx, a, stream, c.Self, p.Back, p.from(), time.Time{})
 	if err != nil {
 		return network.Page{}, in(stream, err)
 	}
 	kept := p.walk(items, next, a.History)
-	c.At = (i + 1) % len(streams)
-	return c.page(stream, kept, c.more(streams))
-}
-
-// next gives the stream whose turn it is.
-func (c *cursor) next(streams []string) int {
-	for _, s := range streams {
-		if c.Streams[s] == nil {
-			c.Streams[s] = &place{}
-		}
-	}
-	for i := range streams {
-		at := (max(c.At, 0) + i) % len(streams)
-		if !c.Streams[streams[at]].Done {
-			return at
-		}
-	}
-	return 0
-}
-
-// more tells whether a stream is left in this round; at its end the next round is prepared.
-func (c *cursor) more(streams []string) bool {
-	for _, s := range streams {
-		if !c.Streams[s].Done {
-			return true
-		}
-	}
-	for _, s := range streams {
-		c.Streams[s].Done = false
-	}
-	c.At = 0
-	return false
+	return c.page(stream, kept, c.Took(stream, p.done, streams))
 }
 
 func (c *cursor) page(stream string, kept []item, more bool) (network.Page, error) {
@@ -215,7 +159,7 @@ func (p *place) finish() {
 		}
 		p.Seen = p.Fresh
 	}
-	p.Back, p.Top, p.Last, p.Fresh, p.Quiet, p.Done = "", time.Time{}, time.Time{}, nil, false, true
+	p.Back, p.Top, p.Last, p.Fresh, p.Quiet, p.done = "", time.Time{}, time.Time{}, nil, false, true
 }
 
 // short is what is remembered of an address.
@@ -320,8 +264,8 @@ type stretch struct {
 // Range reads a page of one stream from its newest end back, and keeps what came in [from, to).
 func (Network) Range(ctx context.Context, a network.Account, from, to time.Time, at string) (network.Page, error) {
 	var s stretch
-	if at != "" && json.Unmarshal([]byte(at), &s) != nil {
-		return network.Page{}, fault.New(fault.Invalid, "the cursor of this range cannot be read: start it anew")
+	if err := network.ReadCursor(at, "range", &s); err != nil {
+		return network.Page{}, err
 	}
 	streams := streamsOf(a)
 	if s.At < 0 || s.At >= len(streams) {

@@ -167,8 +167,8 @@ func (Network) Range(ctx context.Context, a network.Account, from, to time.Time,
 		return network.Page{}, err
 	}
 	i := 0
-	if at != "" && json.Unmarshal([]byte(at), &i) != nil {
-		return network.Page{}, fault.New(fault.Invalid, "the cursor of this range cannot be read: start it anew")
+	if err := network.ReadCursor(at, "range", &i); err != nil {
+		return network.Page{}, err
 	}
 	if i < 0 || i >= len(streams) {
 		return network.Page{}, nil

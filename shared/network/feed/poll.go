@@ -47,10 +47,8 @@ type place struct {
 
 func readCursor(text string, feeds []string) (cursor, error) {
 	c := cursor{}
-	if text != "" {
-		if err := json.Unmarshal([]byte(text), &c); err != nil {
-			return c, fault.New(fault.Invalid, "the cursor of this account cannot be read: start it anew")
-		}
+	if err := network.ReadCursor(text, "account", &c); err != nil {
+		return c, err
 	}
 	old := c.Feeds
 	c.Feeds = map[string]*place{}

@@ -8,16 +8,12 @@ import (
 	"net/url"
 	"slices"
 	"strings"
-	"time"
 
 	"rapport/shared/fault"
 	"rapport/shared/flow"
 	"rapport/shared/network"
 	"rapport/shared/rest"
 )
-
-// drift is how far a server's clock may be off.
-const drift = 2 * time.Minute
 
 // Register signs our app up at the account's server and gives client_id and client_secret to keep.
 func (Network) Register(ctx context.Context, a network.Account, redirect string) (map[string]flow.Secret, error) {
@@ -149,19 +145,7 @@ func probeServer(ctx context.Context, a network.Account) ([]network.Finding, err
 	if on, set := a.Settings["idempotent"].(bool); software == "GoToSocial" && (on || !set) {
 		out = append(out, network.Finding{What: "settings", Say: "GoToSocial ignores idempotency keys.", Mend: "Set idempotent to false."})
 	}
-	return append(out, probeClock(resp, a.Now)...), nil
-}
-
-func probeClock(resp rest.Response, now time.Time) []network.Finding {
-	date, err := http.ParseTime(resp.Header.Get("Date"))
-	if err != nil {
-		return nil
-	}
-	off := now.Sub(date)
-	if off.Abs() <= drift {
-		return []network.Finding{{What: "clock", OK: true, Say: "The clocks agree."}}
-	}
-	return []network.Finding{{What: "clock", Say: fmt.Sprintf("Our clock and the server's are %s apart.", off.Abs().Round(time.Second)), Mend: "Set the clock of this machine by NTP."}}
+	return append(out, network.ProbeClock(resp.Header, a.Now, "the server's")...), nil
 }
 
 func probeAccount(a network.Account, me account) network.Finding {

@@ -197,14 +197,14 @@ func (st *status) thread(raw network.Raw, byID map[string]*status) (parent, root
 
 // Poll makes one call: it reads the next page of one stream, in turn, until all streams have nothing new.
 func (Network) Poll(ctx context.Context, a network.Account, at string) (network.Page, error) {
-	c, err := readCursor(at)
-	if err != nil {
+	var c cursor
+	if err := network.ReadCursor(at, "account", &c); err != nil {
 		return network.Page{}, err
 	}
 	streams := streamsOf(a)
-	i := c.next(streams)
-	stream := streams[i]
+	stream := c.Next(streams)
 	var body []byte
+	var err error
 	switch {
 	case stream == own && c.Self == "":
 		me, err := myself(ctx, a)
@@ -221,8 +221,7 @@ func (Network) Poll(ctx context.Context, a network.Account, at string) (network.
 	if err != nil {
 		return network.Page{}, err
 	}
-	c.At = (i + 1) % len(streams)
-	return c.page(stream, body, c.more(streams))
+	return c.page(stream, body, c.Took(stream, network.Place(&c.Streams, stream).done, streams))
 }
 
 // Check reads statuses by their local ids, which Parse left in Mention.Extra; what the server leaves out is gone. A

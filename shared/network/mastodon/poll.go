@@ -15,7 +15,7 @@ import (
 
 // cursor says how far each stream was read. It is JSON; nobody but this package looks inside.
 type cursor struct {
-	At      int               `json:"at,omitempty"`   // whose turn it is
+	network.Turns
 	Self    string            `json:"self,omitempty"` // local id of the account, for the stream "own"
 	Streams map[string]*place `json:"streams"`
 }
@@ -25,7 +25,7 @@ type place struct {
 	On   bool   `json:"on,omitempty"`   // it has a beginning
 	From string `json:"from,omitempty"` // page of what is newer; "" = there was nothing at all so far
 	Back string `json:"back,omitempty"` // page of what is older, while a list is read from its end
-	Done bool   `json:"done,omitempty"` // nothing new in this walk
+	done bool   // nothing new in this walk
 
 	// Of a search, which has no links: what lies between Min and Max is still to be read; Top becomes the next Min.
 	Min string `json:"min,omitempty"`
@@ -33,62 +33,7 @@ type place struct {
 	Top string `json:"top,omitempty"`
 }
 
-func readCursor(text string) (cursor, error) {
-	c := cursor{}
-	if text != "" {
-		if err := json.Unmarshal([]byte(text), &c); err != nil {
-			return c, fault.New(fault.Invalid, "the cursor of this account cannot be read: start it anew")
-		}
-	}
-	if c.Streams == nil {
-		c.Streams = map[string]*place{}
-	}
-	return c, nil
-}
-
-// streamsOf gives the configured streams, each once.
-func streamsOf(a network.Account) []string {
-	var out []string
-	for _, s := range a.Texts("streams") {
-		if s = strings.TrimSpace(s); s != "" && !slices.Contains(out, s) {
-			out = append(out, s)
-		}
-	}
-	if len(out) == 0 {
-		out = []string{notifications, own}
-	}
-	return out
-}
-
-// next gives the stream whose turn it is.
-func (c *cursor) next(streams []string) int {
-	for _, s := range streams {
-		if c.Streams[s] == nil {
-			c.Streams[s] = &place{}
-		}
-	}
-	for i := range streams {
-		at := (max(c.At, 0) + i) % len(streams)
-		if !c.Streams[streams[at]].Done {
-			return at
-		}
-	}
-	return 0
-}
-
-// more tells whether a stream is left in this walk; at its end the next walk is prepared.
-func (c *cursor) more(streams []string) bool {
-	for _, s := range streams {
-		if !c.Streams[s].Done {
-			return true
-		}
-	}
-	for _, s := range streams {
-		c.Streams[s].Done = false
-	}
-	c.At = 0
-	return false
-}
+func streamsOf(a network.Account) []string { return network.Streams(a, notifications, own) }
 
 func (c *cursor) page(stream string, body []byte, more bool) (network.Page, error) {
 	text, err := json.Marshal(c)
@@ -101,7 +46,7 @@ func (c *cursor) page(stream string, body []byte, more bool) (network.Page, erro
 
 // pollList reads a page of a list that has Link headers; the body is nil when there is nothing to parse.
 func (c *cursor) pollList(ctx context.Context, a network.Account, stream string) ([]byte, error) {
-	p := c.Streams[stream]
+	p := network.Place(&c.Streams, stream)
 	address, query := first(p.Back, p.From), url.Values(nil)
 	if address == "" {
 		var err error
@@ -124,10 +69,10 @@ func (c *cursor) pollList(ctx context.Context, a network.Account, stream string)
 	switch {
 	case p.Back != "":
 		p.Back = onward(p.Back, older, len(items))
-		p.Done = p.Back == ""
+		p.done = p.Back == ""
 	case p.From != "":
 		if onward(p.From, newer, len(items)) == "" {
-			p.Done = true
+			p.done = true
 		} else {
 			p.From = newer
 		}
@@ -135,11 +80,11 @@ func (c *cursor) pollList(ctx context.Context, a network.Account, stream string)
 		fresh := !p.On && !a.History
 		p.On, p.From = true, newer
 		if fresh { // a new account starts at now
-			p.Done = true
+			p.done = true
 			return nil, nil
 		}
 		p.Back = onward("", older, len(items))
-		p.Done = p.Back == ""
+		p.done = p.Back == ""
 	}
 	if len(items) == 0 {
 		return nil, nil
@@ -186,13 +131,13 @@ func onward(from, to string, items int) string {
 
 // pollSearch reads a page of a search: back from the newest hit to the newest of the walk before.
 func (c *cursor) pollSearch(ctx context.Context, a network.Account, stream string) ([]byte, error) {
-	p := c.Streams[stream]
+	p := network.Place(&c.Streams, stream)
 	body, ids, err := searchPage(ctx, a, stream, p.Min, p.Max)
 	if err != nil {
 		return nil, err
 	}
 	if !p.On && !a.History {
-		p.On, p.Done = true, true
+		p.On, p.done = true, true
 		if len(ids) > 0 {
 			p.Min = ids[0]
 		}
@@ -204,7 +149,7 @@ func (c *cursor) pollSearch(ctx context.Context, a network.Account, stream strin
 	if len(ids) == 0 || again || slices.Contains(ids, p.Min) {
 		fresh := len(ids) > 0 && ids[0] != p.Min
 		p.Min = first(p.Top, first(append(ids, p.Min)...))
-		p.Max, p.Top, p.Done = "", "", true
+		p.Max, p.Top, p.done = "", "", true
 		if len(ids) == 0 || again || !fresh {
 			return nil, nil
 		}
@@ -261,8 +206,8 @@ type stretch struct {
 // Range reads a page of one stream from its newest end back, and keeps what was created in [from, to).
 func (Network) Range(ctx context.Context, a network.Account, from, to time.Time, at string) (network.Page, error) {
 	var s stretch
-	if at != "" && json.Unmarshal([]byte(at), &s) != nil {
-		return network.Page{}, fault.New(fault.Invalid, "the cursor of this range cannot be read: start it anew")
+	if err := network.ReadCursor(at, "range", &s); err != nil {
+		return network.Page{}, err
 	}
 	streams := streamsOf(a)
 	if s.At < 0 || s.At >= len(streams) {

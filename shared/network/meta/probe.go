@@ -3,7 +3,6 @@ package meta
 import (
 	"context"
 	"fmt"
-	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -15,9 +14,8 @@ import (
 )
 
 const (
-	drift = 2 * time.Minute     // how far clocks may be apart
-	soon  = 14 * 24 * time.Hour // what ends within is told
-	full  = 80                  // percent of a limit that is worth telling
+	soon = 14 * 24 * time.Hour // what ends within is told
+	full = 80                  // percent of a limit that is worth telling
 )
 
 // debugged is what Meta tells of a token.
@@ -208,13 +206,7 @@ func probeSubscription(ctx context.Context, a network.Account) (out []network.Fi
 }
 
 func probeRest(resp rest.Response, now time.Time) (out []network.Finding) {
-	if date, err := http.ParseTime(resp.Header.Get("Date")); err == nil {
-		f := network.Finding{What: "clock", OK: true, Say: "The clocks agree."}
-		if off := now.Sub(date).Abs(); off > drift {
-			f = network.Finding{What: "clock", Say: fmt.Sprintf("Our clock and Meta's are %s apart.", off.Round(time.Second)), Mend: "Set the clock of this machine by NTP."}
-		}
-		out = append(out, f)
-	}
+	out = network.ProbeClock(resp.Header, now, "Meta's")
 	if n := used(resp); n >= full {
 		return append(out, network.Finding{What: "limits", Say: fmt.Sprintf("%.0f %% of Meta's limit of calls are used.", n), Mend: "Let other tools call less; the limit grows with the people who deal with the Page."})
 	}

@@ -18,9 +18,6 @@ import (
 	"rapport/shared/webhook"
 )
 
-// drift is how far X's clock and ours may be apart.
-const drift = 2 * time.Minute
-
 func scopes(a network.Account) string {
 	s := "tweet.read users.read tweet.write offline.access"
 	if a.Bool("messages") {
@@ -268,18 +265,7 @@ func probeUser(ctx context.Context, a network.Account) ([]network.Finding, error
 		f = network.Finding{What: "credentials", Say: fmt.Sprintf("The token belongs to @%s, whose id is %s; the account's id is %q.", clean(me.Username), me.ID, a.ID),
 			Mend: "Set the account's id to " + me.ID + ", or connect the other account."}
 	}
-	return append([]network.Finding{f}, probeClock(resp, a.Now)...), nil
-}
-
-func probeClock(resp rest.Response, now time.Time) []network.Finding {
-	date, err := http.ParseTime(resp.Header.Get("Date"))
-	if err != nil {
-		return nil
-	}
-	if off := now.Sub(date); off.Abs() > drift {
-		return []network.Finding{{What: "clock", Say: fmt.Sprintf("Our clock and X's are %s apart.", off.Abs().Round(time.Second)), Mend: "Set the clock of this machine by NTP."}}
-	}
-	return []network.Finding{{What: "clock", OK: true, Say: "The clocks agree."}}
+	return append([]network.Finding{f}, network.ProbeClock(resp.Header, a.Now, "X's")...), nil
 }
 
 func probeApp(ctx context.Context, a network.Account) ([]network.Finding, error) {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"net/url"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -22,7 +21,7 @@ const (
 
 // cursor says how far each stream was read. It is JSON; nobody but this package looks inside.
 type cursor struct {
-	At      int               `json:"at,omitempty"` // whose turn it is
+	network.Turns
 	Streams map[string]*place `json:"streams"`
 }
 
@@ -32,35 +31,10 @@ type place struct {
 	Since string `json:"since,omitempty"`
 	Top   string `json:"top,omitempty"`
 	Next  string `json:"next,omitempty"` // the vendor's token of the next page
-	Done  bool   `json:"done,omitempty"` // nothing new in this walk
+	done  bool   // nothing new in this walk
 }
 
-func readCursor(text string) (cursor, error) {
-	c := cursor{}
-	if text != "" {
-		if err := json.Unmarshal([]byte(text), &c); err != nil {
-			return c, fault.New(fault.Invalid, "the cursor of this account cannot be read: start it anew")
-		}
-	}
-	if c.Streams == nil {
-		c.Streams = map[string]*place{}
-	}
-	return c, nil
-}
-
-// streamsOf gives the configured streams, each once.
-func streamsOf(a network.Account) []string {
-	var out []string
-	for _, s := range a.Texts("streams") {
-		if s = strings.TrimSpace(s); s != "" && !slices.Contains(out, s) {
-			out = append(out, s)
-		}
-	}
-	if len(out) == 0 {
-		out = []string{mentions}
-	}
-	return out
-}
+func streamsOf(a network.Account) []string { return network.Streams(a, mentions) }
 
 // source is how one stream is read.
 type source struct {
@@ -141,54 +115,24 @@ func (s source) read(ctx context.Context, a network.Account, q url.Values, n int
 
 // Poll makes one call: it reads the next page of one stream, in turn, until all streams have nothing new.
 func (Network) Poll(ctx context.Context, a network.Account, at string) (network.Page, error) {
-	c, err := readCursor(at)
-	if err != nil {
+	var c cursor
+	if err := network.ReadCursor(at, "account", &c); err != nil {
 		return network.Page{}, err
 	}
 	streams := streamsOf(a)
-	i := c.next(streams)
-	body, err := c.Streams[streams[i]].poll(ctx, a, streams[i])
+	stream := c.Next(streams)
+	p := network.Place(&c.Streams, stream)
+	body, err := p.poll(ctx, a, stream)
 	if err != nil {
-		return network.Page{}, in(streams[i], err)
+		return network.Page{}, in(stream, err)
 	}
-	c.At = (i + 1) % len(streams)
-	more := c.more(streams)
+	more := c.Took(stream, p.done, streams)
 	text, err := json.Marshal(c)
 	page := network.Page{Cursor: string(text), More: more}
 	if body != nil {
-		page.Bodies = []network.Body{{Stream: streams[i], Data: body}}
+		page.Bodies = []network.Body{{Stream: stream, Data: body}}
 	}
 	return page, err
-}
-
-// next gives the stream whose turn it is.
-func (c *cursor) next(streams []string) int {
-	for _, s := range streams {
-		if c.Streams[s] == nil {
-			c.Streams[s] = &place{}
-		}
-	}
-	for i := range streams {
-		at := (max(c.At, 0) + i) % len(streams)
-		if !c.Streams[streams[at]].Done {
-			return at
-		}
-	}
-	return 0
-}
-
-// more tells whether a stream is left in this walk; at its end the next walk is prepared.
-func (c *cursor) more(streams []string) bool {
-	for _, s := range streams {
-		if !c.Streams[s].Done {
-			return true
-		}
-	}
-	for _, s := range streams {
-		c.Streams[s].Done = false
-	}
-	c.At = 0
-	return false
 }
 
 // poll reads one page of a stream; the body is nil when there is nothing to parse. The first reads the smallest page, for
@@ -226,7 +170,7 @@ func (p *place) poll(ctx context.Context, a network.Account, stream string) ([]b
 		if p.Top != "" {
 			p.Since = p.Top
 		}
-		p.Top, p.Next, p.Done = "", "", true
+		p.Top, p.Next, p.done = "", "", true
 	}
 	if fresh || len(l.posts) == 0 {
 		return nil, nil
@@ -261,8 +205,8 @@ type stretch struct {
 // the beginning; mentions the newest 800, own posts the newest 3,200.
 func (Network) Range(ctx context.Context, a network.Account, from, to time.Time, at string) (network.Page, error) {
 	var c stretch
-	if at != "" && json.Unmarshal([]byte(at), &c) != nil {
-		return network.Page{}, fault.New(fault.Invalid, "the cursor of this range cannot be read: start it anew")
+	if err := network.ReadCursor(at, "range", &c); err != nil {
+		return network.Page{}, err
 	}
 	streams := streamsOf(a)
 	if c.At < 0 || c.At >= len(streams) {
