@@ -5,10 +5,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"log/slog"
 	"net/http"
-	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
@@ -17,6 +15,7 @@ import (
 	archivememory "rapport/shared/archive/memory"
 	"rapport/shared/crm"
 	"rapport/shared/crm/hubspot"
+	"rapport/shared/direct"
 	"rapport/shared/fault"
 	"rapport/shared/flow"
 	"rapport/shared/ledger"
@@ -73,18 +72,6 @@ type oneSecret struct{}
 func (oneSecret) Get(context.Context, string) (flow.Secret, error) { return flow.NewSecret(token), nil }
 func (oneSecret) Forget(string)                                    {}
 
-// handler answers HTTP calls without a socket.
-type handler struct{ http.Handler }
-
-func (h handler) RoundTrip(r *http.Request) (*http.Response, error) {
-	if r.Body == nil {
-		r.Body = io.NopCloser(strings.NewReader(""))
-	}
-	w := httptest.NewRecorder()
-	h.ServeHTTP(w, r)
-	return w.Result(), nil
-}
-
 // home is an app with a portal behind it, on a clock that is moved by hand.
 type home struct {
 	t      *testing.T
@@ -128,7 +115,7 @@ func (h *home) boot() {
 	var err error
 	h.app, err = app.New(h.t.Context(), app.Options{Store: h.store, Queue: h.queue, Archive: archivememory.New(), Secrets: oneSecret{},
 		Networks: map[string]network.Network{"site": h.net}, CRMs: h.crms,
-		Ports: pipeline.Ports{Now: func() time.Time { return h.now }, NewID: h.newID, Log: slog.New(slog.NewTextHandler(&h.log, nil)), HTTP: &http.Client{Transport: handler{h.portal}}}})
+		Ports: pipeline.Ports{Now: func() time.Time { return h.now }, NewID: h.newID, Log: slog.New(slog.NewTextHandler(&h.log, nil)), HTTP: &http.Client{Transport: direct.Transport{Handler: h.portal}}}})
 	if err != nil {
 		h.t.Fatal(err)
 	}

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"rapport/shared/direct"
 	"rapport/shared/flow"
 	twin "rapport/shared/twin/hubspot"
 	"rapport/shared/webhook"
@@ -159,7 +160,7 @@ func TestReopenedOrFollowed(t *testing.T) {
 // told lets the portal's signed webhooks reach the app at once. Nothing is polled in these tests.
 func (h *home) told() {
 	h.t.Helper()
-	h.portal.Deliver(h.t.Context(), &http.Client{Transport: handler{http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	h.portal.Deliver(h.t.Context(), &http.Client{Transport: direct.Transport{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
 		a, err := h.app.Receive(h.t.Context(), "hubhook", webhook.Request{Method: r.Method, URL: r.URL.String(), Path: r.URL.Path, Header: r.Header, Body: body, At: h.now})
 		if err != nil {

@@ -13,6 +13,7 @@ import (
 	archivememory "rapport/shared/archive/memory"
 	"rapport/shared/crm"
 	"rapport/shared/crm/salesforce"
+	"rapport/shared/direct"
 	"rapport/shared/flow"
 	"rapport/shared/network"
 	"rapport/shared/pipeline"
@@ -53,7 +54,7 @@ func sales(t *testing.T) (*home, *salesforcetwin.Org) {
 	var err error
 	h.app, err = app.New(t.Context(), app.Options{Store: h.store, Queue: h.queue, Archive: archivememory.New(), Secrets: oneSecret{},
 		Networks: map[string]network.Network{"site": h.net}, CRMs: h.crms,
-		Ports: pipeline.Ports{Now: clock, NewID: h.newID, Log: slog.New(slog.NewTextHandler(&h.log, nil)), HTTP: &http.Client{Transport: handler{org}}}})
+		Ports: pipeline.Ports{Now: clock, NewID: h.newID, Log: slog.New(slog.NewTextHandler(&h.log, nil)), HTTP: &http.Client{Transport: direct.Transport{Handler: org}}}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"io"
 	"iter"
 	"log/slog"
 	"net/http"
@@ -21,6 +20,7 @@ import (
 	"rapport/shared/console"
 	"rapport/shared/crm"
 	"rapport/shared/crm/hubspot"
+	"rapport/shared/direct"
 	"rapport/shared/fault"
 	"rapport/shared/flow"
 	"rapport/shared/network"
@@ -80,17 +80,6 @@ func (v vault) Forget(string) {}
 func (v vault) Set(_ context.Context, ref string, s flow.Secret) error {
 	v[ref] = s.Reveal()
 	return nil
-}
-
-type handler struct{ http.Handler }
-
-func (h handler) RoundTrip(r *http.Request) (*http.Response, error) {
-	if r.Body == nil {
-		r.Body = io.NopCloser(strings.NewReader(""))
-	}
-	w := httptest.NewRecorder()
-	h.ServeHTTP(w, r)
-	return w.Result(), nil
 }
 
 // counting counts the rows that are read.
@@ -155,7 +144,7 @@ func openWith(t *testing.T, document string) *home {
 	var err error
 	h.app, err = app.New(t.Context(), app.Options{Store: h.store, Queue: h.queue, Archive: archivememory.New(), Secrets: h.vault,
 		Networks: map[string]network.Network{"site": h.net}, CRMs: map[string]crm.CRM{"hubspot": hubspot.New()},
-		Ports: pipeline.Ports{Now: clock, NewID: h.newID, Log: slog.New(slog.NewTextHandler(&h.log, nil)), HTTP: &http.Client{Transport: handler{h.portal}}}})
+		Ports: pipeline.Ports{Now: clock, NewID: h.newID, Log: slog.New(slog.NewTextHandler(&h.log, nil)), HTTP: &http.Client{Transport: direct.Transport{Handler: h.portal}}}})
 	if err != nil {
 		t.Fatal(err)
 	}

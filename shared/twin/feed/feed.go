@@ -6,7 +6,6 @@
 package feed
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
@@ -20,6 +19,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"rapport/shared/direct"
 )
 
 // Options says how the site behaves. The zero value is a tidy RSS feed.
@@ -230,24 +231,8 @@ func (s *Site) feed(w http.ResponseWriter, r *http.Request, answer func(int, str
 
 // RoundTrip answers a call without a socket.
 func (s *Site) RoundTrip(r *http.Request) (*http.Response, error) {
-	if err := r.Context().Err(); err != nil {
-		return nil, err
-	}
-	w := &answer{header: http.Header{}, status: http.StatusOK}
-	s.ServeHTTP(w, r)
-	return &http.Response{StatusCode: w.status, Status: strconv.Itoa(w.status) + " " + http.StatusText(w.status), Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-		Header: w.header, Body: io.NopCloser(&w.body), ContentLength: int64(w.body.Len()), Request: r}, nil
+	return direct.Transport{Handler: s}.RoundTrip(r)
 }
-
-type answer struct {
-	header http.Header
-	status int
-	body   bytes.Buffer
-}
-
-func (a *answer) Header() http.Header         { return a.header }
-func (a *answer) WriteHeader(status int)      { a.status = status }
-func (a *answer) Write(b []byte) (int, error) { return a.body.Write(b) }
 
 func (s *Site) changed() time.Time {
 	var last time.Time
