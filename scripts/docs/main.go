@@ -18,6 +18,10 @@ func pages() []page {
 		{"docs/rapport.schema.json", func() ([]byte, error) { return schema("./shared/config") }},
 		{"docs/networks.md", networkPage},
 		{"docs/crms.md", crmPage},
+		{"docs/privacy/en/data-map.md", func() ([]byte, error) { return dataMap("en") }},
+		{"docs/privacy/de/data-map.md", func() ([]byte, error) { return dataMap("de") }},
+		{"docs/privacy/en/retention.md", func() ([]byte, error) { return retention("en") }},
+		{"docs/privacy/de/retention.md", func() ([]byte, error) { return retention("de") }},
 	}
 }
 

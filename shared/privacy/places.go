@@ -1,0 +1,96 @@
+package privacy
+
+// The terms by name.
+const (
+	keepContent = "content"
+	keepReceipt = "receipts"
+	keepLink    = "links"
+	keepProof   = "proof"
+	keepTransit = "transit"
+	keepWeek    = "week"
+	keepSession = "session"
+	keepAccess  = "access"
+	keepTrail   = "trail"
+	keepState   = "state"
+)
+
+// Terms lists how long things are kept.
+func Terms() []Term {
+	return []Term{
+		{keepContent, Text{"mentions, authors, conversations, answers, attachments", "Äußerungen, Autoren, Gespräche, Antworten, Anhänge"},
+			Text{"`retain.content`; shorter where the network's rules say so", "`retain.content`; kürzer, wo die Regeln des Netzwerks es verlangen"},
+			Text{"deleted at the network, objection, erasure: the text is blanked, what stays is that there was something", "Löschung im Netzwerk, Widerspruch, Löschverlangen: der Inhalt wird geleert, es bleibt nur, dass es etwas gab"}},
+		{keepReceipt, Text{"raw bodies, inputs and decisions in the archive", "Rohtexte, Eingaben und Entscheidungen im Archiv"},
+			Text{"`retain.receipts`; on AWS at most the days of the setting `archive` (400)", "`retain.receipts`; auf AWS höchstens die Tage der Einstellung `archive` (400)"},
+			Text{"deletion, objection and erasure rewrite the objects without the entries", "Löschung, Widerspruch und Löschverlangen schreiben die Objekte ohne die Einträge neu"}},
+		{keepLink, Text{"persons, links and hashed matching keys", "Personen, Verbindungen und gehashte Abgleichschlüssel"},
+			Text{"as long as the record stands in the CRM with that key", "solange der Datensatz mit diesem Schlüssel im CRM steht"},
+			Text{"the key changes, the record is deleted, merged or objected to, erasure", "der Schlüssel ändert sich, der Datensatz wird gelöscht oder zusammengeführt, Widerspruch, Löschverlangen"}},
+		{keepProof, Text{"ledger, journal, tombstones: ids, hashes, reasons; no content", "Hauptbuch, Journal, Sperrvermerke: Kennungen, Hashwerte, Gründe; kein Inhalt"},
+			Text{"as long as the installation stands, so that nothing comes twice or comes back", "solange die Installation besteht, damit nichts doppelt kommt oder zurückkehrt"},
+			Text{"the end of the installation", "das Ende der Installation"}},
+		{keepTransit, Text{"messages under way", "Nachrichten unterwegs"},
+			Text{"until they are worked on, mostly seconds; on AWS at most 14 days, dead letters included", "bis zur Verarbeitung, meist Sekunden; auf AWS höchstens 14 Tage, auch für unzustellbare"},
+			Text{"what points at erased content writes nothing", "was auf Gelöschtes zeigt, schreibt nichts"}},
+		{keepWeek, Text{"ids of changes that were taken in", "Kennungen angenommener Änderungen"}, Text{"7 days", "7 Tage"}, Text{"expire by themselves", "laufen von selbst ab"}},
+		{keepSession, Text{"links and log-ins of the console", "Links und Anmeldungen der Konsole"}, Text{"15 minutes, 12 hours", "15 Minuten, 12 Stunden"}, Text{"log-out", "Abmeldung"}},
+		{keepAccess, Text{"access to networks and CRMs, tokens of the API", "Zugänge zu Netzwerken und CRMs, Tokens der API"}, Text{"until renewed or withdrawn", "bis zur Erneuerung oder Rücknahme"}, Text{"disconnecting the account", "Trennen des Kontos"}},
+		{keepTrail, Text{"who changed what: audit trail, versions, verdicts", "wer was geändert hat: Protokoll, Versionen, Entscheidungen"},
+			Text{"the entries as long as the installation stands; the names in them 90 days", "die Einträge, solange die Installation besteht; die Namen darin 90 Tage"},
+			Text{"after 90 days a pseudonym stands in place of the name", "nach 90 Tagen steht ein Pseudonym an Stelle des Namens"}},
+		{keepState, Text{"state of accounts, quotas, jobs, descriptions of CRM fields", "Stand von Konten, Kontingenten, Aufträgen, Beschreibungen von CRM-Feldern"},
+			Text{"as long as the account is configured", "solange das Konto eingerichtet ist"}, Text{"overwritten by the next state", "wird vom nächsten Stand überschrieben"}},
+	}
+}
+
+// Places lists where values are kept. A type that is a part of another is kept with it.
+func Places() []Place {
+	none := Text{}
+	return []Place{
+		{Store, "mention", "pipeline.MentionRow", keepContent, none},
+		{Store, "author", "pipeline.AuthorRow", keepContent, none},
+		{Store, "conversation", "pipeline.ConversationRow", keepContent, none},
+		{Store, "reply", "pipeline.ReplyRow", keepContent, none},
+		{Store, "media", "pipeline.MediaRow", keepContent, none},
+		{Store, "thread", "pipeline.ThreadRow", keepContent, none},
+		{Store, "person", "pipeline.PersonRow", keepLink, none},
+		{Store, "key", "pipeline.KeyRow", keepLink, none},
+		{Store, "line", "ledger.Line", keepProof, none},
+		{Store, "record", "pipeline.RecordRow", keepProof, none},
+		{Store, "foreign", "pipeline.ForeignRow", keepProof, none},
+		{Store, "hour", "pipeline.HourRow", keepProof, none},
+		{Store, "seen", "pipeline.SeenRow", keepWeek, none},
+		{Store, "parked", "pipeline.ParkedRow", keepTransit, none},
+		{Store, "due", "pipeline.DueRow", keepTransit, none},
+		{Store, "closure", "pipeline.Closure", keepState, none},
+		{Store, "account", "pipeline.AccountRow", keepState, none},
+		{Store, "quota", "pipeline.QuotaRow", keepState, none},
+		{Store, "sync", "pipeline.SyncRow", keepState, none},
+		{Store, "job", "pipeline.JobRow", keepState, none},
+		{Store, "described", "crm.Object", keepState, none},
+		{Store, "token", "pipeline.TokenRow", keepAccess, none},
+		{Store, "meta", "", keepState, Text{"the key of the hashes", "der Schlüssel der Hashwerte"}},
+		{Store, "lease", "", keepTransit, Text{"who works on something just now: a chance number", "wer gerade an etwas arbeitet: eine Zufallszahl"}},
+		{Store, "config", "config.Version", keepTrail, none},
+		{Store, "consolelink", "console.linkRow", keepSession, none},
+		{Store, "consolesession", "console.sessionRow", keepSession, none},
+		{Store, "consoletoken", "console.tokenRow", keepAccess, none},
+		{Store, "consoledraft", "console.draftRow", keepTrail, none},
+		{Store, "consoleaudit", "console.auditRow", keepTrail, none},
+		{Store, "consoleverdict", "console.verdictRow", keepTrail, none},
+
+		{Archive, "batch", "archive.Batch", keepReceipt, none},
+		{Archive, "inputs", "decide.Inputs", keepReceipt, none},
+		{Archive, "decision", "decide.Decision", keepReceipt, none},
+		{Archive, "media", "", keepContent, Text{"copies of attachments: pictures, films, sound, PDF", "Kopien von Anhängen: Bilder, Filme, Ton, PDF"}},
+
+		{Queue, "mentions-live, mentions-bulk", "pipeline.Envelope", keepTransit, none},
+		{Queue, "changes", "pipeline.Envelope", keepTransit, Text{"the same, with what changed in a CRM", "dasselbe, mit Änderungen aus einem CRM"}},
+		{Queue, "deliver-urgent, deliver-bulk", "pipeline.Task", keepTransit, none},
+		{Queue, "polls", "pipeline.pollTask", keepTransit, none},
+		{Queue, "replies", "", keepTransit, Text{"the id of an answer", "die Kennung einer Antwort"}},
+		{Queue, "jobs", "", keepTransit, Text{"the id of a job, or of a mention whose attachments are copied", "die Kennung eines Auftrags oder einer Äußerung, deren Anhänge kopiert werden"}},
+
+		{File, "rapport.db.api", "localrun.api", keepSession, none},
+	}
+}

@@ -1,0 +1,24 @@
+package privacy
+
+// StaffNote says what a field about the customer's own people holds, and who sees it. Empty for fields of others.
+func StaffNote(of, field string) Text {
+	return map[string]Text{
+		"flow.Person owner":        {"e-mail address of who owns the record in the CRM, as the CRM tells it", "E-Mail-Adresse der im CRM zuständigen Person, wie das CRM sie meldet"},
+		"flow.Conversation owner":  {"e-mail address of who works on the case in the CRM, as the CRM tells it", "E-Mail-Adresse der im CRM am Vorgang arbeitenden Person, wie das CRM sie meldet"},
+		"flow.Link by":             {"the rule, or the person, that made the link", "die Regel oder die Person, die die Verbindung hergestellt hat"},
+		"flow.Reply sender":        {"who approved the answer", "wer die Antwort freigegeben hat"},
+		"config.Version by":        {"who published the configuration", "wer die Konfiguration veröffentlicht hat"},
+		"console.draftRow by":      {"who last changed the draft", "wer den Entwurf zuletzt geändert hat"},
+		"console.linkRow user":     {"for whom the link was made", "für wen der Link erzeugt wurde"},
+		"console.linkRow roles":    {"what they may do", "was die Person darf"},
+		"console.sessionRow user":  {"who is logged in", "wer angemeldet ist"},
+		"console.sessionRow roles": {"what they may do", "was die Person darf"},
+		"console.sessionRow until": {"when the log-in ends", "wann die Anmeldung endet"},
+		"console.tokenRow by":      {"who made the token", "wer das Token erzeugt hat"},
+		"console.auditRow at":      {"when it was done", "wann es geschah"},
+		"console.auditRow by":      {"who did it", "wer es tat"},
+		"console.auditRow did":     {"what was done, such as “logged in”", "was getan wurde, etwa „logged in“"},
+		"console.verdictRow by":    {"who decided about a suggested link", "wer über eine vorgeschlagene Verbindung entschied"},
+		"console.verdictRow at":    {"when", "wann"},
+	}[of+" "+field]
+}

@@ -1,0 +1,225 @@
+package privacy
+
+import "strings"
+
+// is lists fields of one kind by their names.
+func is(c Category, w Whose, p Purpose, names string) (list []Field) {
+	for _, name := range strings.Fields(names) {
+		list = append(list, Field{name, c, w, p})
+	}
+	return list
+}
+
+// parts lists fields that consist of other types.
+func parts(names string) []Field { return is(Part, Nobody, "", names) }
+
+// kind makes a type of the map.
+func kind(name, en, de string, lists ...[]Field) Type {
+	t := Type{Name: name, What: Text{en, de}}
+	for _, l := range lists {
+		t.Fields = append(t.Fields, l...)
+	}
+	return t
+}
+
+// Types lists every stored type. A type that holds another names it by a part.
+func Types() []Type {
+	var list []Type
+	for _, some := range [][]Type{said(), decided(), people(), exchanged(), proven(), carried(), operated(), worked()} {
+		list = append(list, some...)
+	}
+	return list
+}
+
+// said is what networks tell.
+func said() []Type {
+	return []Type{
+		kind("flow.Mention", "one thing somebody said", "eine einzelne Äußerung",
+			is(Identifier, Authors, Service, "id permalink to parent root"),
+			is(Content, Authors, Service, "text tags links rating extra"),
+			is(Derived, Authors, Service, "lang"),
+			is(Content, Authors, Scoring, "likes shares comments views"),
+			is(Operational, Nobody, Service, "network account brand kind direction private created edited reply_until deleted"),
+			parts("author media")),
+		kind("flow.Media", "one attachment, as its source describes it", "ein Anhang, wie ihn die Quelle beschreibt",
+			is(Content, Authors, Service, "kind url alt type size expires")),
+		kind("flow.Author", "the social account that said it", "das Konto, das sich geäußert hat",
+			is(Identifier, Authors, Service, "id handle url"),
+			is(Profile, Authors, Service, "name bio avatar location bot no_index extra created"),
+			is(Profile, Authors, Scoring, "counted followers following posts listed verified"),
+			is(Identifier, Authors, Matching, "proven")),
+		kind("flow.Event", "one message of a network about a mention", "eine Mitteilung eines Netzwerks über eine Äußerung",
+			is(Operational, Nobody, Service, "account verb at source thin"), parts("erase mention")),
+		kind("pipeline.MediaRow", "what became of a mention's attachments", "was aus den Anhängen einer Äußerung wurde",
+			is(Operational, Nobody, Service, "at tries"), parts("items")),
+		kind("pipeline.MediaItem", "one attachment and where its copy is", "ein Anhang und wo seine Kopie liegt",
+			is(Operational, Nobody, Service, "state reason"), is(Identifier, Authors, Service, "ref")),
+	}
+}
+
+// decided is what Rapport concludes.
+func decided() []Type {
+	return []Type{
+		kind("decide.Inputs", "everything a decision looked at", "alles, worauf eine Entscheidung beruht",
+			is(Operational, Nobody, Proof, "now config model source may_match may_score no_reply crowd crisis unknown"),
+			is(Derived, Authors, Proof, "objected consented"),
+			parts("event known seen person candidates conversation before")),
+		kind("decide.Decision", "what was decided, with its reasons", "was entschieden wurde, mit Begründung",
+			is(Derived, Authors, Service, "outcome reason lang sentiment polarity complaint severity intents confidence words pii department route priority due action why runner_up forbidden urgent alert impostor"),
+			is(Content, Authors, Service, "safe answer notice"),
+			is(Operational, Nobody, Service, "answer_by"),
+			is(Identifier, Authors, Matching, "person"),
+			parts("found link suggest score seen conversation receipts")),
+		kind("decide.Receipt", "the reason of one decision in plain words", "die Begründung einer Entscheidung in Worten",
+			is(Operational, Nobody, Proof, "of"), is(Derived, Authors, Proof, "say")),
+		kind("decide/personal.Entity", "an address or number that stands in a private message", "eine Adresse oder Nummer, die in einer privaten Nachricht steht",
+			is(Content, Authors, Matching, "kind value")),
+		kind("decide/identity.Candidate", "a person the author may be", "eine Person, die der Autor sein könnte",
+			is(Identifier, Persons, Matching, "person"), is(Derived, Persons, Matching, "key evidence class")),
+		kind("decide/score.Seen", "what an author did so far, in sums", "was ein Autor bisher tat, in Summen",
+			is(Derived, Authors, Scoring, "mentions reactions relevant last")),
+		kind("flow.Score", "the Social Customer Score", "der Social Customer Score",
+			is(Derived, Authors, Scoring, "total confidence version at"), parts("parts")),
+		kind("flow.ScorePart", "one part of the score with its reason", "ein Teil des Scores mit Begründung",
+			is(Derived, Authors, Scoring, "name points max reason")),
+	}
+}
+
+// people is who speaks and whom they were linked to.
+func people() []Type {
+	return []Type{
+		kind("pipeline.AuthorRow", "what is known of an author", "was über einen Autor bekannt ist",
+			is(Identifier, Authors, Matching, "person"), is(Derived, Authors, Proof, "objected"),
+			is(Identifier, Authors, Proof, "applied"), parts("author seen score")),
+		kind("flow.Person", "the human or company behind authors and CRM records", "der Mensch oder die Firma hinter Autoren und CRM-Datensätzen",
+			is(Identifier, Persons, Matching, "id authors merged"), is(Profile, Persons, Matching, "name"),
+			is(Derived, Persons, Proof, "objected consented"), is(Derived, Persons, Service, "protected"),
+			is(Staff, Workers, Service, "owner"), is(Operational, Nobody, Service, "accepted updated revision"), parts("links score")),
+		kind("flow.Link", "an edge to an author or to a CRM record, with its evidence", "eine Verbindung zu einem Autor oder CRM-Datensatz, mit Beleg",
+			is(Identifier, Persons, Matching, "to object record"), is(Derived, Persons, Matching, "evidence class at"), is(Staff, Workers, Proof, "by")),
+		kind("pipeline.PersonRow", "a person with the hashes of its matching keys", "eine Person mit den Hashwerten ihrer Abgleichschlüssel",
+			is(Identifier, Persons, Matching, "keys"), parts("person")),
+		kind("pipeline.KeyRow", "a hashed e-mail address, phone or customer number that leads to a person", "eine gehashte E-Mail-Adresse, Rufnummer oder Kundennummer, die zu einer Person führt",
+			is(Identifier, Persons, Matching, "person others"), is(Derived, Persons, Matching, "kind evidence")),
+		kind("flow.Erasure", "whose traces must go", "wessen Spuren zu löschen sind",
+			is(Identifier, Authors, Proof, "id author person email"), is(Operational, Nobody, Proof, "reason at")),
+	}
+}
+
+// exchanged is conversations and answers.
+func exchanged() []Type {
+	return []Type{
+		kind("pipeline.ConversationRow", "the state of one exchange", "der Stand eines Austauschs",
+			is(Operational, Nobody, Service, "erased replies status_at"), parts("conversation")),
+		kind("flow.Conversation", "one exchange with one author in one place", "ein Austausch mit einem Autor an einem Ort",
+			is(Identifier, Authors, Service, "id root previous"), is(Identifier, Authors, Matching, "person"), is(Content, Authors, Service, "subject reply_note"),
+			is(Derived, Authors, Service, "department priority severity action case due"), is(Staff, Workers, Service, "owner"),
+			is(Operational, Nobody, Service, "account brand network private status number opened answered_at closed_at reopened_at reply_until updated reply_state reply_at source revision"),
+			parts("author turns")),
+		kind("flow.Turn", "one utterance of a conversation, shortened", "ein Beitrag eines Austauschs, gekürzt",
+			is(Identifier, Authors, Service, "mention by permalink"), is(Content, Authors, Service, "text"), is(Operational, Nobody, Service, "direction at deleted edited replaced")),
+		kind("pipeline.ReplyRow", "an answer on its way", "eine Antwort auf ihrem Weg",
+			is(Operational, Nobody, Service, "at tries ended"), parts("reply")),
+		kind("flow.Reply", "what goes back to a network", "was an ein Netzwerk zurückgeht",
+			is(Identifier, Authors, Service, "id conversation mention native permalink record"), is(Content, Authors, Service, "text"),
+			is(Staff, Workers, Proof, "sender"), is(Operational, Nobody, Service, "account private state reason rule crm asked until"), parts("author")),
+	}
+}
+
+// proven is the ledger, the journal and what keeps things from coming twice.
+func proven() []Type {
+	return []Type{
+		kind("pipeline.MentionRow", "a mention with the decision on it", "eine Äußerung mit der Entscheidung darüber",
+			is(Operational, Nobody, Service, "source at revision erased"), parts("mention decision events")),
+		kind("pipeline.EventRef", "which ledger line an event became", "welche Zeile des Hauptbuchs ein Ereignis wurde",
+			is(Identifier, Authors, Proof, "id"), parts("line")),
+		kind("ledger.Place", "where a ledger line is kept", "wo eine Zeile des Hauptbuchs liegt",
+			is(Operational, Nobody, Proof, "Part Sort")),
+		kind("ledger.Line", "what became of one received event: ids and reasons, no content", "was aus einem empfangenen Ereignis wurde: Kennungen und Gründe, kein Inhalt",
+			is(Identifier, Authors, Proof, "event mention author exchange"), is(Operational, Nobody, Proof, "account network brand at outcome reason source config archive"), parts("deliveries")),
+		kind("ledger.Delivery", "where one CRM account stands with it", "wie weit ein CRM-Konto damit ist",
+			is(Identifier, Authors, Proof, "record records"), is(Operational, Nobody, Proof, "account state reason attempts begun created updated prints at")),
+		kind("pipeline.RecordRow", "the journal of one CRM record: hashes of what was written", "das Journal eines CRM-Datensatzes: Hashwerte des Geschriebenen",
+			is(Identifier, Authors, Proof, "object id"), is(Operational, Nobody, Proof, "written fields intents config at gone human")),
+		kind("pipeline.ForeignRow", "leads from a CRM record back to our key", "führt von einem CRM-Datensatz zu unserem Schlüssel",
+			is(Identifier, Persons, Proof, "key into")),
+		kind("pipeline.SeenRow", "that something with an id was taken in", "dass etwas mit einer Kennung angenommen wurde",
+			is(Operational, Nobody, Proof, "at")),
+		kind("pipeline.HourRow", "that the ledger has lines in an hour", "dass das Hauptbuch in einer Stunde Zeilen hat"),
+		kind("pipeline.ThreadRow", "who complained under one post, in the order of coming", "wer sich unter einem Beitrag beschwert hat, in der Reihenfolge", parts("crowd")),
+		kind("pipeline.Complainant", "an author, hashed, with the mention they came with", "ein Autor, gehasht, und seine Äußerung",
+			is(Identifier, Authors, Service, "author mention")),
+		kind("archive.Batch", "one object of the archive", "ein Objekt des Archivs",
+			is(Operational, Nobody, Proof, "account at id"), parts("entries")),
+		kind("archive.Entry", "what is kept of one received thing; inputs and decision hold decide.Inputs and decide.Decision", "was von etwas Empfangenem aufbewahrt wird; inputs und decision enthalten decide.Inputs und decide.Decision",
+			is(Operational, Nobody, Proof, "line account at headers"), is(Identifier, Authors, Proof, "mention author"), is(Content, Authors, Proof, "raw inputs decision"),
+			is(Content, Persons, Proof, "previous")),
+	}
+}
+
+// carried is what travels through queues.
+func carried() []Type {
+	return []Type{
+		kind("pipeline.Envelope", "leads a raw body through a queue; the body follows it", "führt einen Rohtext durch eine Warteschlange; der Rohtext folgt darauf",
+			is(Operational, Nobody, Service, "r t h a s o d p")),
+		kind("pipeline.Task", "points at what a CRM must come to hold", "zeigt auf das, was ein CRM enthalten soll",
+			is(Operational, Nobody, Service, "version lane kinds tries bad"), parts("place line")),
+		kind("flow.Delivery", "the pointer itself", "der Zeiger selbst",
+			is(Identifier, Authors, Service, "mention conversation person"), is(Operational, Nobody, Service, "account attempted")),
+		kind("pipeline.pollTask", "an account whose time has come to be read", "ein Konto, das jetzt zu lesen ist",
+			is(Operational, Nobody, Service, "account crm subscribe")),
+		kind("pipeline.ParkedRow", "a message that waits for its account", "eine Nachricht, die auf ihr Konto wartet",
+			is(Content, Authors, Service, "body"), is(Operational, Nobody, Service, "lane group reason dead at")),
+	}
+}
+
+// operated is what the machinery keeps of itself.
+func operated() []Type {
+	return []Type{
+		kind("pipeline.Closure", "that an account takes nothing now, and why", "dass ein Konto gerade nichts annimmt, und warum",
+			is(Operational, Nobody, Operation, "kind reason since until probes fields")),
+		kind("pipeline.AccountRow", "how far an account was read", "wie weit ein Konto gelesen ist",
+			is(Operational, Nobody, Operation, "cursor next last fails problem")),
+		kind("pipeline.TokenRow", "an account's access, encrypted", "der Zugang eines Kontos, verschlüsselt",
+			is(Operational, Nobody, Operation, "access refresh expires scopes target")),
+		kind("pipeline.QuotaRow", "how many calls were made or how much was spent", "wie viele Aufrufe erfolgten oder wie viel ausgegeben wurde",
+			is(Operational, Nobody, Operation, "window used spent")),
+		kind("pipeline.SyncRow", "how far the matching keys of a CRM are known", "wie weit die Abgleichschlüssel eines CRM bekannt sind",
+			is(Operational, Nobody, Operation, "spec job read at")),
+		kind("pipeline.DueRow", "something that has to happen at a minute", "etwas, das zu einer Minute geschehen muss",
+			is(Identifier, Authors, Service, "subject"), is(Operational, Nobody, Service, "kind account at")),
+		kind("pipeline.JobRow", "long work in pages", "lange Arbeit in Seiten",
+			is(Identifier, Authors, Proof, "authors"),
+			is(Operational, Nobody, Operation, "id kind account from to cursor pages done total state problem started updated fails pass fresh swept spec"), parts("erasure result")),
+		kind("pipeline.Erased", "what an erasure found and removed, in numbers", "was eine Löschung fand und entfernte, in Zahlen",
+			is(Operational, Nobody, Proof, "mentions conversations records archive")),
+		kind("crm.Object", "which fields a CRM has", "welche Felder ein CRM hat",
+			is(Operational, Nobody, Operation, "Name Label Creatable"), parts("Fields")),
+		kind("crm.Field", "one field of a CRM", "ein Feld eines CRM",
+			is(Operational, Nobody, Operation, "Name Label Type Max Required ReadOnly Unique Ours Refers"), parts("Choices")),
+		kind("crm.Choice", "one value of a pick list", "ein Wert einer Auswahlliste",
+			is(Operational, Nobody, Operation, "Value Label")),
+	}
+}
+
+// worked is what is kept of the customer's own people.
+func worked() []Type {
+	return []Type{
+		kind("config.Version", "one published configuration", "eine veröffentlichte Konfiguration",
+			is(Staff, Workers, Proof, "by"), is(Identifier, Authors, Operation, "text"), is(Operational, Nobody, Operation, "number hash at note")),
+		kind("console.linkRow", "a one-time link into the console", "ein Einmal-Link in die Konsole",
+			is(Staff, Workers, Operation, "user roles")),
+		kind("console.sessionRow", "a log-in", "eine Anmeldung",
+			is(Staff, Workers, Operation, "user roles until"), is(Operational, Nobody, Operation, "csrf")),
+		kind("console.tokenRow", "a token of the API; the token itself is kept as a hash alone", "ein Token der API; vom Token selbst nur der Hashwert",
+			is(Staff, Workers, Operation, "by"), is(Operational, Nobody, Operation, "name role at")),
+		kind("console.draftRow", "the configuration as it may become", "die Konfiguration im Entwurf",
+			is(Staff, Workers, Proof, "by"), is(Identifier, Authors, Operation, "text"), is(Operational, Nobody, Operation, "base at")),
+		kind("console.auditRow", "one thing that somebody did in the console", "eine Handlung in der Konsole",
+			is(Staff, Workers, Proof, "at by did"), is(Identifier, Authors, Proof, "what")),
+		kind("localrun.api", "where the running process takes commands, and its token, for its owner alone", "wo der laufende Prozess Befehle annimmt, und sein Token, nur für den Besitzer lesbar",
+			is(Operational, Nobody, Operation, "addr token")),
+		kind("console.verdictRow", "what somebody said about a suggested link", "was jemand über eine vorgeschlagene Verbindung entschied",
+			is(Staff, Workers, Proof, "by at"), is(Derived, Persons, Matching, "verdict")),
+	}
+}
