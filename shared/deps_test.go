@@ -28,6 +28,7 @@ var layers = [][]string{
 	{"console"},
 	{"connectors", "cloud"},
 	{"app"},
+	{"app/apptest"},
 	{"lambdarun", "localrun", "twin/*"},
 	{"lambdarun/*"},
 	{"twin"},

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"rapport/shared/app"
+	"rapport/shared/app/apptest"
 	archivememory "rapport/shared/archive/memory"
 	"rapport/shared/crm"
 	"rapport/shared/crm/hubspot"
@@ -175,29 +176,7 @@ func (h *home) live(d time.Duration) {
 
 func (h *home) run() {
 	h.t.Helper()
-	for range 200 {
-		n := 0
-		for _, q := range topology.Queues() {
-			lane := queue.Lane(q.Name)
-			size := 50
-			if v := app.Verb(lane); v == "poll" || v == "reply" || v == "jobs" {
-				size = 1
-			}
-			batch := h.queue.Receive(lane, size)
-			if len(batch) == 0 {
-				continue
-			}
-			errs := h.app.Handler(lane)(h.t.Context(), batch)
-			for i, m := range batch {
-				h.queue.Settle(m, errs[i])
-			}
-			n += len(batch)
-		}
-		if n == 0 {
-			return
-		}
-	}
-	h.t.Fatal("the queues are never empty")
+	apptest.Drain(h.t, h.app, h.queue)
 }
 
 // ticket gives the only ticket.

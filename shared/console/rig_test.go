@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"rapport/shared/app"
+	"rapport/shared/app/apptest"
 	archivememory "rapport/shared/archive/memory"
 	"rapport/shared/console"
 	"rapport/shared/crm"
@@ -25,11 +26,9 @@ import (
 	"rapport/shared/flow"
 	"rapport/shared/network"
 	"rapport/shared/pipeline"
-	"rapport/shared/queue"
 	queuememory "rapport/shared/queue/memory"
 	"rapport/shared/store"
 	storememory "rapport/shared/store/memory"
-	"rapport/shared/topology"
 	twin "rapport/shared/twin/hubspot"
 	"rapport/shared/webhook"
 )
@@ -195,27 +194,7 @@ func (h *home) step() {
 	if err := h.app.Tick(h.t.Context(), pipeline.Feed{Probe: 50, Most: 500}); err != nil {
 		h.t.Fatal(err)
 	}
-	for range 200 {
-		n := 0
-		for _, q := range topology.Queues() {
-			lane, size := queue.Lane(q.Name), 50
-			if v := app.Verb(lane); v == "poll" || v == "reply" || v == "jobs" {
-				size = 1
-			}
-			batch := h.queue.Receive(lane, size)
-			if len(batch) == 0 {
-				continue
-			}
-			for i, err := range h.app.Handler(lane)(h.t.Context(), batch) {
-				h.queue.Settle(batch[i], err)
-			}
-			n += len(batch)
-		}
-		if n == 0 {
-			return
-		}
-	}
-	h.t.Fatal("the queues are never empty")
+	apptest.Drain(h.t, h.app, h.queue)
 }
 
 // guest is somebody with a browser.

@@ -118,6 +118,21 @@ type Subject struct {
 	Delete  bool     // records that are wholly ours may go; else only our fields are blanked
 }
 
+// ByObject gives the records of each object, in the order in which the objects come.
+func (s Subject) ByObject() [][]Record {
+	var out [][]Record
+	at := map[string]int{}
+	for _, r := range s.Records {
+		i, known := at[r.Object]
+		if !known {
+			i = len(out)
+			at[r.Object], out = i, append(out, nil)
+		}
+		out[i] = append(out[i], r)
+	}
+	return out
+}
+
 // Field is one field of an object, as the CRM describes it.
 type Field struct {
 	Name     string // API name

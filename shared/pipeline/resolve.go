@@ -91,8 +91,7 @@ func outdated(known MentionRow, exists bool, e flow.Event) string {
 
 // confess notes in the line of an author who objects where an earlier attempt may have left traces, so that they are erased.
 func (w *world) confess(o *one) {
-	a, c := w.authors[o.event.Mention.Author.ID], w.exchange(o)
-	if a != nil && a.Value.Objected && exists(c) && !c.Value.Erased {
+	if a := w.authors[o.event.Mention.Author.ID]; a != nil && a.Value.Objected {
 		o.line.Exchange = o.exchange
 	}
 }
@@ -257,9 +256,6 @@ func (w *world) person(id string) *flow.Person {
 func (w *world) apply(o *one, row *held[MentionRow], d decide.Decision) {
 	o.line.Outcome, o.line.Reason = ledger.Outcome(d.Outcome), d.Reason
 	if o.inputs.Objected || d.Outcome == string(ledger.Suppressed) {
-		if o.inputs.Objected {
-			o.line.Exchange = o.exchange
-		}
 		o.inputs, o.line.Outcome = nil, ledger.Suppressed // nothing of it is kept
 		return
 	}

@@ -302,16 +302,7 @@ func (w *world) forget(ctx context.Context, l line) error {
 	if err != nil {
 		return err
 	}
-	err = until(ctx, "what is to be erased is written", func(ctx context.Context) (bool, error) {
-		s, err := w.home.Story(ctx, id)
-		for _, x := range s.Lines {
-			if _, open := x.Line.Final(); open || x.Line.Outcome == "" {
-				return false, err
-			}
-		}
-		return err == nil && len(s.Lines) > 0, err
-	})
-	if err != nil {
+	if err := w.written(ctx, id); err != nil {
 		return err
 	}
 	page, _, err := w.circle.meta.Forget(ctx, "app"+l.By)

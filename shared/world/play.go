@@ -164,16 +164,7 @@ func (w *world) object(ctx context.Context, l line) error {
 	if err != nil {
 		return err
 	}
-	err = until(ctx, "what is to be erased is written", func(ctx context.Context) (bool, error) {
-		s, err := w.home.Story(ctx, story.Mention.ID)
-		for _, x := range s.Lines {
-			if _, open := x.Line.Final(); open || x.Line.Outcome == "" {
-				return false, err
-			}
-		}
-		return err == nil && len(s.Lines) > 0, err
-	})
-	if err != nil {
+	if err := w.written(ctx, story.Mention.ID); err != nil {
 		return err
 	}
 	id, err := w.home.App.Start(ctx, pipeline.JobRow{Kind: "erase", From: w.begin.Add(-time.Hour), To: time.Now().Add(time.Hour),
@@ -188,6 +179,19 @@ func (w *world) object(ctx context.Context, l line) error {
 			err = fault.New(fault.Invalid, "the erasure failed: %s", job.Problem)
 		}
 		return job.State == "done", err
+	})
+}
+
+// written waits until a mention is where it goes: only then it can be erased from there.
+func (w *world) written(ctx context.Context, mention string) error {
+	return until(ctx, "what is to be erased is written", func(ctx context.Context) (bool, error) {
+		s, err := w.home.Story(ctx, mention)
+		for _, x := range s.Lines {
+			if _, open := x.Line.Final(); open || x.Line.Outcome == "" {
+				return false, err
+			}
+		}
+		return err == nil && len(s.Lines) > 0, err
 	})
 }
 

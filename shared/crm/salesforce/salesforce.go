@@ -185,15 +185,8 @@ func (f *Salesforce) Erase(ctx context.Context, a crm.Account, s crm.Subject) er
 	if err != nil {
 		return err
 	}
-	groups, order := map[string][]crm.Record{}, []string{}
-	for _, r := range s.Records {
-		if groups[r.Object] == nil {
-			order = append(order, r.Object)
-		}
-		groups[r.Object] = append(groups[r.Object], r)
-	}
-	for _, object := range order {
-		if err := c.erase(ctx, object, groups[object], s.Delete); err != nil {
+	for _, records := range s.ByObject() {
+		if err := c.erase(ctx, records[0].Object, records, s.Delete); err != nil {
 			return err
 		}
 	}

@@ -33,7 +33,7 @@ func (r *reading) decide(in Input, t *tokens, e *evidence, ruled Result) Result 
 	res.Polarity = float64(p[outPositive] - p[outNegative])
 	res.Sentiment = mood(&p, &res)
 	res.Severity = r.severity(&p, &res, ruled, e)
-	res.Department = r.department(&p, in, &res, e)
+	res.Department = department(&res, res.Severity < 2 && p[outProduct] >= r.m.from[outProduct] && in.Kind != "message")
 	return res
 }
 
@@ -145,7 +145,8 @@ func (r *reading) severity(p *[Outputs]float32, res *Result, ruled Result, e *ev
 	return 0
 }
 
-func (r *reading) department(p *[Outputs]float32, in Input, res *Result, e *evidence) string {
+// department says who can act on what the text is mainly about; product whether a complaint is one about the product itself.
+func department(res *Result, product bool) string {
 	switch res.Intents[0] {
 	case "spam", "chatter":
 		return "none"
@@ -158,12 +159,11 @@ func (r *reading) department(p *[Outputs]float32, in Input, res *Result, e *evid
 	case "purchase":
 		return "sales"
 	case "idea":
-		if res.Severity >= 2 {
-			return "service"
+		if res.Severity < 2 {
+			return "product"
 		}
-		return "product"
 	case "complaint":
-		if res.Severity < 2 && p[outProduct] >= r.m.from[outProduct] && in.Kind != "message" {
+		if product {
 			return "product"
 		}
 	}

@@ -27,7 +27,7 @@ func judge(in Input, t *tokens, e *evidence) Result {
 	}
 	r.Polarity, r.Sentiment = e.attitude(&r)
 	r.Severity = e.severity(&r)
-	r.Department = e.department(in, &r)
+	r.Department = department(&r, e.sum[hProduct] >= 1 && in.Kind != "message" && e.sum[hDanger] == 0)
 	r.Grief = e.sum[hGrief] > 0
 	return r
 }
@@ -192,30 +192,4 @@ func (e *evidence) severity(r *Result) int {
 		return 1
 	}
 	return 0
-}
-
-func (e *evidence) department(in Input, r *Result) string {
-	s := &e.sum
-	switch r.Intents[0] {
-	case "spam", "chatter":
-		return "none"
-	case "legal":
-		return "legal"
-	case "press", "praise":
-		return "marketing"
-	case "job":
-		return "hr"
-	case "purchase":
-		return "sales"
-	case "idea":
-		if r.Severity >= 2 {
-			return "service"
-		}
-		return "product"
-	case "complaint":
-		if s[hProduct] >= 1 && in.Kind != "message" && s[hDanger] == 0 {
-			return "product"
-		}
-	}
-	return "service"
 }

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"rapport/shared/app"
+	"rapport/shared/app/apptest"
 	archivememory "rapport/shared/archive/memory"
 	"rapport/shared/crm"
 	"rapport/shared/crm/hubspot"
@@ -20,12 +21,10 @@ import (
 	"rapport/shared/network"
 	"rapport/shared/network/bluesky"
 	"rapport/shared/pipeline"
-	"rapport/shared/queue"
 	queuememory "rapport/shared/queue/memory"
 	"rapport/shared/rest"
 	"rapport/shared/store"
 	storememory "rapport/shared/store/memory"
-	"rapport/shared/topology"
 	twin "rapport/shared/twin/bluesky"
 	hubspottwin "rapport/shared/twin/hubspot"
 )
@@ -104,25 +103,7 @@ func (s *stage) live(d time.Duration) {
 		if err := s.app.Tick(s.t.Context(), pipeline.Feed{Probe: 5, Most: 100}); err != nil {
 			s.t.Fatal(err)
 		}
-		for busy := true; busy; {
-			busy = false
-			for _, q := range topology.Queues() {
-				lane := queue.Lane(q.Name)
-				size := 50
-				if v := app.Verb(lane); v == "poll" || v == "reply" || v == "jobs" {
-					size = 1
-				}
-				batch := s.queue.Receive(lane, size)
-				if len(batch) == 0 {
-					continue
-				}
-				busy = true
-				errs := s.app.Handler(lane)(s.t.Context(), batch)
-				for i, m := range batch {
-					s.queue.Settle(m, errs[i])
-				}
-			}
-		}
+		apptest.Drain(s.t, s.app, s.queue)
 	}
 }
 
