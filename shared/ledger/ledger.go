@@ -1,7 +1,7 @@
 // Package ledger says what became of everything received. It is pure: lines are items of the store, counts are folds over
 // them, never increments.
 //
-//	event   → merged | filtered(rule) | suppressed(basis) | rejected(reason) | mention
+//	event   → parked(reason), then merged | filtered(rule) | suppressed(basis) | rejected(reason) | mention
 //	mention → one delivery per CRM account: open (queued, parked) or settled (written, unchanged, suppressed, rejected, dead)
 package ledger
 
@@ -22,6 +22,7 @@ const (
 	Suppressed Outcome = "suppressed" // no lawful basis, an objection, or observe mode
 	Rejected   Outcome = "rejected"   // cannot be read or belongs to nobody
 	Mention    Outcome = "mention"    // goes to the CRMs
+	Unread     Outcome = "parked"     // open: what it points at cannot be read just now, and is tried again
 )
 
 // State is where a delivery stands.
@@ -109,7 +110,11 @@ func rank(s State) int {
 
 // Final gives the column a line counts in, and whether it is still open.
 func (l Line) Final() (column string, open bool) {
-	if l.Outcome != Mention {
+	switch l.Outcome {
+	case Unread:
+		return "open", true
+	case Mention:
+	default:
 		return string(l.Outcome), false
 	}
 	worst := Unchanged

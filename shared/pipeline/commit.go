@@ -82,7 +82,7 @@ func (p *Pipeline) archiveAll(ctx context.Context, todo []*one) error {
 		o.body.barred = o.body.barred || o.line.Outcome == ledger.Suppressed
 	}
 	for _, o := range todo {
-		if o.known || o.resumed || o.line.Outcome == ledger.Suppressed || soon(o.profile) {
+		if o.known || o.resumed || o.line.Outcome == ledger.Suppressed || o.line.Outcome == ledger.Unread || soon(o.profile) {
 			continue
 		}
 		name := o.account.Name
@@ -280,7 +280,7 @@ func (p *Pipeline) flush(ctx context.Context, rows []staged) {
 // fate tells whether an event's rows were written, lost a race, or failed.
 func (w *world) fate(o *one) (err error, lost bool) {
 	row := w.mentions[o.event.Mention.ID]
-	if row == nil || o.line.Outcome == ledger.Rejected {
+	if row == nil || o.line.Outcome == ledger.Rejected || o.line.Outcome == ledger.Unread {
 		return nil, false
 	}
 	if o.known && !row.dirty {
@@ -319,13 +319,19 @@ func (p *Pipeline) putLines(ctx context.Context, w *world, todo []*one) (failed 
 		o := todo[i]
 		if conflicted(res) {
 			stored, err := p.lines.Row(res.Stored)
-			if err == nil {
+			if err == nil && o.follows(stored.Value) {
+				rows[i].Version = stored.Version
+				res = p.lines.Put(ctx, rows[i])[0]
+			} else if err == nil {
 				stored.Part, stored.Sort = o.place.Part, o.place.Sort
 				rows[i], res.Err, known[i] = &stored, nil, true
 			}
 		}
 		if res.Err != nil {
 			failed = append(failed, failure{o, res.Err})
+			continue
+		}
+		if o.line.Outcome == ledger.Unread {
 			continue
 		}
 		if m, yes := p.attached(o); yes && o.line.Outcome != ledger.Suppressed && o.line.Outcome != ledger.Rejected {
@@ -341,6 +347,12 @@ func (p *Pipeline) putLines(ctx context.Context, w *world, todo []*one) (failed 
 		}
 	}
 	return failed
+}
+
+// follows tells whether what became of an event takes the place of what its line says: it was parked, or given up and
+// driven again.
+func (o *one) follows(was ledger.Line) bool {
+	return was.Outcome == ledger.Unread || o.env.Tries > 0 && was.Outcome == ledger.Rejected && o.line.Outcome != ledger.Rejected
 }
 
 // Task is the body of a deliver message: a pointer, and the line it settles.

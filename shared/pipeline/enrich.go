@@ -22,6 +22,7 @@ const history = "history"
 // one is an event on its way through enrich.
 type one struct {
 	message  int // index in the batch
+	index    int // among the events of its message
 	env      Envelope
 	place    ledger.Place
 	event    flow.Event
@@ -34,10 +35,12 @@ type one struct {
 	exchange string       // place of the conversation it belongs to
 	inputs   *decide.Inputs
 	made     *decide.Decision
-	settled  bool // the line is final without a decision, or the decision was made
-	resumed  bool // an earlier attempt committed the mention; only line and deliveries are owed
-	lost     bool // it lost a race before
-	known    bool // merged: content is archived already
+	settled  bool          // the line is final without a decision, or the decision was made
+	resumed  bool          // an earlier attempt committed the mention; only line and deliveries are owed
+	lost     bool          // it lost a race before
+	known    bool          // merged: content is archived already
+	wait     time.Duration // until what it points at is read again
+	late     error         // it was tried for so long that it is given up
 }
 
 // body is what a message held, on its way to the archive: with its only event, or by itself where there were several. Where
@@ -67,7 +70,11 @@ func (p *Pipeline) Enrich(ctx context.Context, batch []queue.Message) []error {
 		}
 	}
 	p.bookPushed(ctx, todo)
-	todo = p.hydrate(ctx, plan, todo, errs)
+	p.hydrate(ctx, plan, todo)
+	whole := make([][]*one, len(batch))
+	for _, o := range todo {
+		whole[o.message] = append(whole[o.message], o)
+	}
 	for round := 0; len(todo) > 0; round++ {
 		again, failed := p.round(ctx, plan, todo)
 		for _, o := range failed {
@@ -80,8 +87,13 @@ func (p *Pipeline) Enrich(ctx context.Context, batch []queue.Message) []error {
 			break
 		}
 	}
-	for i := range batch {
-		if env, ok := pointers[i]; ok && errs[i] == nil {
+	for i, m := range batch {
+		if errs[i] != nil {
+			continue
+		}
+		var needed bool
+		needed, errs[i] = p.again(ctx, m, whole[i])
+		if env, ok := pointers[i]; ok && !needed {
 			errs[i] = p.consumed(ctx, env)
 		}
 	}
@@ -163,8 +175,11 @@ func (p *Pipeline) parse(plan *Plan, i int, env Envelope, data []byte) ([]*one, 
 		return []*one{p.reject(i, env, whole, 0, flow.Event{}, "cannot be read: "+unquoted(err.Error()))}, nil
 	}
 	out := make([]*one, 0, len(events))
-	whole.events, whole.barred = len(events), soon(p.infos[kind].Rules)
+	whole.events, whole.barred = len(events), soon(p.infos[kind].Rules) || len(env.Only) > 0 // the body was archived with the others
 	for k, e := range events {
+		if len(env.Only) > 0 && !slices.Contains(env.Only, k) {
+			continue
+		}
 		if e.Erase != nil {
 			out = append(out, p.requested(i, env, whole, k, e))
 			continue
@@ -177,7 +192,7 @@ func (p *Pipeline) parse(plan *Plan, i int, env Envelope, data []byte) ([]*one, 
 		} else {
 			e.Mention.Account, e.Mention.Brand = a.Name, a.Brand
 			e.Mention.Private = e.Mention.Private || e.Mention.Kind == flow.Message
-			o := &one{message: i, env: env, event: e, id: id, account: a, profile: p.infos[kind].Rules, body: whole,
+			o := &one{message: i, index: k, env: env, event: e, id: id, account: a, profile: p.infos[kind].Rules, body: whole,
 				place: ledger.At(a.Name, env.At, env.Receipt, k)}
 			o.line = ledger.Line{Account: a.Name, Network: e.Mention.Network, Brand: a.Brand, At: env.At, Event: o.id,
 				Mention: e.Mention.ID, Source: source(env, e), Config: plan.Doc.Hash}

@@ -18,6 +18,8 @@ type Envelope struct {
 	Source  string            `json:"o,omitempty"` // history, test; "" = live
 	Header  map[string]string `json:"d,omitempty"`
 	Pointer string            `json:"p,omitempty"` // archive reference of a body too large for the queue
+	Tries   int               `json:"n,omitempty"` // how often it went back to its queue, because what it points at could not be read
+	Only    []int             `json:"i,omitempty"` // which of its events are meant; none = all
 }
 
 // seal makes a message body.

@@ -10,12 +10,13 @@ import (
 	"rapport/shared/flow"
 	"rapport/shared/ledger"
 	"rapport/shared/network"
+	"rapport/shared/queue"
 	"rapport/shared/rest"
 )
 
 // hydrate reads what events only point at, and the profiles of authors of whom the network told nothing but the id, or no
-// counts, and whom nobody knows yet. A profile that cannot be had delays nothing; what was said does: its message goes again.
-func (p *Pipeline) hydrate(ctx context.Context, plan *Plan, todo []*one, errs []error) []*one {
+// counts, and whom nobody knows yet. A profile that cannot be had delays nothing; what was said does: it is read later.
+func (p *Pipeline) hydrate(ctx context.Context, plan *Plan, todo []*one) {
 	bare := map[string][]*one{} // by account
 	var names []string
 	for _, o := range todo {
@@ -24,10 +25,10 @@ func (p *Pipeline) hydrate(ctx context.Context, plan *Plan, todo []*one, errs []
 		}
 		if o.event.Thin {
 			if err := p.fill(ctx, plan, o); err != nil {
-				errs[o.message] = err
+				p.putOff(o, err)
 			}
 		}
-		if !o.settled && errs[o.message] == nil && p.bare(o) {
+		if !o.settled && p.bare(o) {
 			if bare[o.account.Name] == nil {
 				names = append(names, o.account.Name)
 			}
@@ -37,13 +38,50 @@ func (p *Pipeline) hydrate(ctx context.Context, plan *Plan, todo []*one, errs []
 	for _, name := range names {
 		p.introduce(ctx, plan, bare[name])
 	}
-	var rest []*one
-	for _, o := range todo {
-		if errs[o.message] == nil { // a message goes again as a whole
-			rest = append(rest, o)
+}
+
+// readFor is how long it is tried to read what an event points at: at first after readSoon, then ever more rarely.
+const (
+	readFor  = 24 * time.Hour
+	readSoon = 15 * time.Second
+	readLate = 15 * time.Minute // the longest delay of a queue
+)
+
+// putOff parks an event whose words cannot be read just now, or gives it up after a day.
+func (p *Pipeline) putOff(o *one, cause error) {
+	o.settled, o.line.Outcome, o.line.Reason = true, ledger.Unread, "cannot be read now: "+brief(cause.Error())
+	o.wait = min(max(readSoon<<min(o.env.Tries, 6), fault.After(cause)), readLate)
+	if p.now().Sub(o.env.At) >= readFor {
+		o.line.Outcome, o.line.Reason = ledger.Rejected, "could not be read for a day: "+brief(cause.Error())
+		o.late = fault.New(fault.Invalid, "what %s points at %s", o.event.Mention.ID, o.line.Reason)
+	}
+}
+
+// again sends a message anew for those of its events that are parked: with its own delay, so that the queue's count stays
+// for crashes. Which were given up goes to the dead letters: whoever mends the cause can redrive it. It tells whether the
+// message's body is still needed.
+func (p *Pipeline) again(ctx context.Context, m queue.Message, list []*one) (needed bool, err error) {
+	var parked []int
+	var wait time.Duration
+	for _, o := range list {
+		if o.late != nil {
+			return true, o.late
+		}
+		if o.line.Outcome == ledger.Unread {
+			parked, wait = append(parked, o.index), max(wait, o.wait)
 		}
 	}
-	return rest
+	if len(parked) == 0 {
+		return false, nil
+	}
+	env, body, err := open(m.Body)
+	if err != nil {
+		return true, err
+	}
+	if env.Tries++; len(parked) < list[0].body.events {
+		env.Only = parked
+	}
+	return true, p.Queue.Send(ctx, queue.Message{Lane: m.Lane, Group: m.Group, Body: env.seal(body), Delay: wait})[0]
 }
 
 // bare tells whether an event says less of its author than a profile would.

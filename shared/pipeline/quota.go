@@ -261,7 +261,7 @@ func (p *Pipeline) bookPushed(ctx context.Context, todo []*one) {
 	charged := map[string]float64{}
 	for _, o := range todo {
 		b, ok := p.Networks[o.account.Kind].(network.Biller)
-		if !ok || o.env.Hook == "" {
+		if !ok || o.env.Hook == "" || o.env.Tries > 0 {
 			continue
 		}
 		if usd, err := p.cost(o.account, b.Billed(o.event)); err == nil {

@@ -2,8 +2,10 @@ package salesforce_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"os"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -335,6 +337,36 @@ func TestEvents(t *testing.T) {
 	}
 	if files, _ := os.ReadDir("../../../events/salesforce"); len(files) != len(want) {
 		t.Errorf("events/salesforce has %d files, %d are tested", len(files), len(want))
+	}
+}
+
+// TestEnvelopes: an event tells the same in every envelope it may come in, and without any.
+func TestEnvelopes(t *testing.T) {
+	body, err := os.ReadFile("../../../events/salesforce/case-closed.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := salesforce.New().ParseChanges(network.Raw{Body: body})
+	if err != nil || len(want) != 1 {
+		t.Fatal(want, err)
+	}
+	var e struct {
+		Detail struct{ Payload json.RawMessage }
+	}
+	if err := json.Unmarshal(body, &e); err != nil {
+		t.Fatal(err)
+	}
+	for _, form := range []string{`%s`, `{"payload":%s}`, `{"schemaId":"c1","id":"e2","payload":%s}`, `{"detail":%s}`,
+		`{"data":{"schema":"c1","payload":%s,"event":{"replayId":7}},"channel":"/data/CaseChangeEvent"}`} {
+		got, err := salesforce.New().ParseChanges(network.Raw{Body: fmt.Appendf(nil, form, e.Detail.Payload)})
+		if err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("%s: %+v (%v), want %+v", form, got, err, want)
+		}
+	}
+	for _, body := range []string{`{"detail":{"payload":{}}}`, `{"Status":"Closed"}`, `[]`, `{"detail":{"detail":{"detail":{"ChangeEventHeader":{}}}}}`} {
+		if _, err := salesforce.New().ParseChanges(network.Raw{Body: []byte(body)}); !fault.Is(err, fault.Invalid) || !strings.Contains(err.Error(), "no ChangeEventHeader") {
+			t.Errorf("%s: %v", body, err)
+		}
 	}
 }
 

@@ -40,12 +40,33 @@ func (*Salesforce) Sign(h network.Hook, _ string, _ []byte, _ time.Time) (http.H
 	return webhook.SignToken(keys[0], secretHeader, ""), nil
 }
 
-// event is a change event as EventBridge hands it over, or as it is without EventBridge's envelope.
+// event is a change event in one of its envelopes: EventBridge's, that of Salesforce's own streams, or none. A rule of
+// EventBridge may hand over any part of an event.
 type event struct {
-	Detail struct {
-		Payload json.RawMessage `json:"payload"`
-	} `json:"detail"`
+	Detail  json.RawMessage `json:"detail"` // EventBridge
+	Data    json.RawMessage `json:"data"`   // Streaming API
 	Payload json.RawMessage `json:"payload"`
+	Header  json.RawMessage `json:"ChangeEventHeader"` // none: the body is the payload
+}
+
+// payloadOf takes a change event out of its envelopes; nil if there is none.
+func payloadOf(body json.RawMessage) json.RawMessage {
+	for range 3 { // as deep as envelopes go
+		var e event
+		if json.Unmarshal(body, &e) != nil {
+			return nil
+		}
+		if len(e.Header) > 0 {
+			return body
+		}
+		for _, inner := range []json.RawMessage{e.Detail, e.Data, e.Payload} {
+			if len(inner) > 0 {
+				body = inner
+				break
+			}
+		}
+	}
+	return nil
 }
 
 // header is what a change event says of itself.
@@ -62,14 +83,10 @@ type header struct {
 // parseEvent reads a change event: the fields that changed, of one record or of several that were changed alike. That
 // something was lost (gap and overflow events) is left to polling. A merge is told as a deletion, so deletions are left to it too.
 func parseEvent(raw network.Raw) ([]flow.Change, error) {
-	var e event
-	err := json.Unmarshal(raw.Body, &e)
-	payload := e.Detail.Payload
-	if len(payload) == 0 {
-		payload = e.Payload
-	}
-	if err != nil || len(payload) == 0 {
-		return nil, fault.New(fault.Invalid, "the body is neither a polled page nor a change event of Salesforce")
+	payload := payloadOf(raw.Body)
+	if payload == nil {
+		return nil, fault.New(fault.Invalid, "the body is neither a polled page nor a change event of Salesforce: no ChangeEventHeader was found in it, "+
+			"nor in its detail, data or payload; send change events unchanged from EventBridge's rule")
 	}
 	var h struct {
 		Header header `json:"ChangeEventHeader"`
