@@ -361,6 +361,7 @@ type Task struct {
 	Place   ledger.Place `json:"place,omitzero"` // empty: no line hangs on it
 	Version int64        `json:"version,omitempty"`
 	Line    ledger.Line  `json:"line,omitzero"`
+	Seen    int64        `json:"seen,omitempty"` // version of the mention's row that it is about
 	Lane    queue.Lane   `json:"lane"`
 	Kinds   []string     `json:"kinds,omitempty"` // of records it asks for; none = all
 	Tries   int          `json:"tries,omitempty"` // how often it went back to its queue
@@ -378,6 +379,7 @@ func (p *Pipeline) deliveries(w *world, o *one, row *store.Row[ledger.Line], aga
 		t.Account, t.Mention, t.Attempted = d.Account, o.event.Mention.ID, again
 		if m := w.mentions[t.Mention]; m != nil {
 			d := m.Value.Decision
+			t.Seen = m.Version
 			if d.Conversation != nil {
 				t.Conversation = d.Conversation.ID
 			}

@@ -198,7 +198,7 @@ func (b *delivering) load(ctx context.Context) error {
 		return err
 	}
 	b.mentions, b.conversations, b.people = map[string]*held[MentionRow]{}, map[string]*held[ConversationRow]{}, map[string]*held[PersonRow]{}
-	var mentions, people []string
+	var mentions, known, people []string
 	if err := b.loadConversations(ctx); err != nil {
 		return err
 	}
@@ -210,6 +210,8 @@ func (b *delivering) load(ctx context.Context) error {
 		people = append(people, t.Person)
 		if row, ok := b.p.recent.get(t.Mention); ok {
 			b.mentions[t.Mention] = &held[MentionRow]{Row: row}
+		} else if t.Seen > 0 && !t.Attempted {
+			known = append(known, t.Mention)
 		} else {
 			mentions = append(mentions, t.Mention)
 		}
@@ -217,7 +219,26 @@ func (b *delivering) load(ctx context.Context) error {
 	if err := fetch(ctx, b.p.mentions, "-", mentions, b.mentions); err != nil {
 		return err
 	}
+	if err := b.glance(ctx, known); err != nil {
+		return err
+	}
 	return fetch(ctx, b.p.people, "-", people, b.people)
+}
+
+// glance reads mentions of which a version is known that they have reached; what is older than that is read again. A
+// mention that was changed since has a task of its own, which knows the later version.
+func (b *delivering) glance(ctx context.Context, known []string) error {
+	if err := glance(ctx, b.p.mentions, "-", known, b.mentions); err != nil {
+		return err
+	}
+	var old []string
+	for _, t := range b.tasks {
+		if row := b.mentions[t.Mention]; row != nil && row.Version < t.Seen {
+			delete(b.mentions, t.Mention)
+			old = append(old, t.Mention)
+		}
+	}
+	return fetch(ctx, b.p.mentions, "-", old, b.mentions)
 }
 
 // complete fills in what hangs on the conversation of a task that began there: else the mapping would see nobody.

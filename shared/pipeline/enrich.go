@@ -41,6 +41,7 @@ type one struct {
 	known    bool          // merged: content is archived already
 	wait     time.Duration // until what it points at is read again
 	late     error         // it was tried for so long that it is given up
+	again    bool          // its message was handed out before
 }
 
 // body is what a message held, on its way to the archive: with its only event, or by itself where there were several. Where
@@ -64,6 +65,9 @@ func (p *Pipeline) Enrich(ctx context.Context, batch []queue.Message) []error {
 	for i, m := range batch {
 		env, events, err := p.read(ctx, plan, i, m)
 		errs[i] = err
+		for _, o := range events {
+			o.again = m.Receives > 1
+		}
 		todo = append(todo, events...)
 		if env.Pointer != "" && err == nil {
 			pointers[i] = env
@@ -306,6 +310,15 @@ type held[T any] struct {
 
 // fetch reads rows into a map, keyed by partition.
 func fetch[T any](ctx context.Context, t store.Table[T], sort string, ids []string, into map[string]*held[T]) error {
+	return fill(ctx, t, t.Get, sort, ids, into)
+}
+
+// glance reads as fetch does, for half the units, rows that may be a moment old.
+func glance[T any](ctx context.Context, t store.Table[T], sort string, ids []string, into map[string]*held[T]) error {
+	return fill(ctx, t, t.Glance, sort, ids, into)
+}
+
+func fill[T any](ctx context.Context, t store.Table[T], get func(context.Context, ...store.Key) ([]store.Row[T], error), sort string, ids []string, into map[string]*held[T]) error {
 	keys := make([]store.Key, 0, len(ids))
 	var want []string
 	for _, id := range ids {
@@ -315,7 +328,7 @@ func fetch[T any](ctx context.Context, t store.Table[T], sort string, ids []stri
 		into[id] = &held[T]{}
 		keys, want = append(keys, t.Key(id, sort)), append(want, id)
 	}
-	rows, err := t.Get(ctx, keys...)
+	rows, err := get(ctx, keys...)
 	if err != nil {
 		return err
 	}
@@ -326,19 +339,31 @@ func fetch[T any](ctx context.Context, t store.Table[T], sort string, ids []stri
 	return nil
 }
 
+// fresh tells whether an event brings something new for the first time, as far as anybody knows. Whatever is decided on it
+// is written into the rows of its mention and its author on condition of what was read, so a glance at them is enough: what
+// was too old loses, and the next round reads again.
+func (o *one) fresh() bool {
+	return !o.lost && !o.again && o.event.Verb == flow.New && o.event.Mention.Direction != flow.Out
+}
+
 // gather does all reading of a round.
 func (p *Pipeline) gather(ctx context.Context, plan *Plan, todo []*one) (*world, error) {
 	w := &world{plan: plan, now: p.now(), p: p, mentions: map[string]*held[MentionRow]{}, authors: map[string]*held[AuthorRow]{},
 		conversations: map[string]*held[ConversationRow]{}, people: map[string]*held[PersonRow]{}, keys: map[string]KeyRow{}, threads: map[string]*held[ThreadRow]{},
 		past: map[string]*held[ConversationRow]{}, batch: map[string]*one{}}
-	var ids []string
+	var ids, fresh []string
 	for _, o := range todo {
 		if o.settled {
 			continue
 		}
 		m := o.event.Mention
-		if ids = append(ids, m.ID); w.batch[m.ID] == nil {
+		if w.batch[m.ID] == nil {
 			w.batch[m.ID] = o
+		}
+		if o.fresh() {
+			fresh = append(fresh, m.ID)
+		} else {
+			ids = append(ids, m.ID)
 		}
 		if m.Parent != "" && (m.Root == "" || m.Direction == flow.Out) {
 			ids = append(ids, m.Parent) // its thread is the parent's, and what the brand says is said to its author
@@ -347,7 +372,10 @@ func (p *Pipeline) gather(ctx context.Context, plan *Plan, todo []*one) (*world,
 	if err := fetch(ctx, p.mentions, "-", ids, w.mentions); err != nil {
 		return nil, err
 	}
-	var authors, conversations, keys, threads []string
+	if err := glance(ctx, p.mentions, "-", fresh, w.mentions); err != nil {
+		return nil, err
+	}
+	var authors, writers, conversations, keys, threads []string
 	for _, o := range todo {
 		if o.settled {
 			continue
@@ -356,7 +384,11 @@ func (p *Pipeline) gather(ctx context.Context, plan *Plan, todo []*one) (*world,
 		row := w.mentions[m.ID]
 		*m = complete(row.Value.Mention, o.event)
 		m.Root = w.rootOf(*m, 0)
-		authors = append(authors, m.Author.ID)
+		if o.fresh() {
+			writers = append(writers, m.Author.ID)
+		} else {
+			authors = append(authors, m.Author.ID)
+		}
 		if o.event.Verb == flow.New && m.Direction == flow.In && !m.Private && m.Thread() != m.ID && o.line.Source != history {
 			threads = append(threads, m.Thread())
 		}
@@ -377,6 +409,9 @@ func (p *Pipeline) gather(ctx context.Context, plan *Plan, todo []*one) (*world,
 		}
 	}
 	if err := fetch(ctx, p.authors, "-", authors, w.authors); err != nil {
+		return nil, err
+	}
+	if err := glance(ctx, p.authors, "-", writers, w.authors); err != nil {
 		return nil, err
 	}
 	if err := fetch(ctx, p.threads, "-", threads, w.threads); err != nil {

@@ -57,7 +57,8 @@ func (m mirror) table(name string) map[store.Key][]byte {
 // unsafeStore gives way and fails at every call.
 type unsafeStore struct {
 	store.Store
-	s *Sim
+	s    *Sim
+	past map[store.Key]bygone
 }
 
 // throttled draws a failure before anything took effect; while a burst lasts, nearly every second call fails.
@@ -92,6 +93,36 @@ func (u *unsafeStore) Get(ctx context.Context, keys ...store.Key) ([]store.Item,
 	return u.Store.Get(ctx, keys...)
 }
 
+// lag is how old what a glance shows may be.
+const lag = 10 * time.Second
+
+// bygone is an item as it was before its last change.
+type bygone struct {
+	item store.Item
+	at   time.Time // of the change
+}
+
+// Glance implements store.Glancer: of what was changed lately it often shows what was there before.
+func (u *unsafeStore) Glance(ctx context.Context, keys ...store.Key) ([]store.Item, error) {
+	items, err := u.Get(ctx, keys...)
+	for i, key := range keys {
+		if was, ok := u.past[key]; err == nil && ok && u.s.now.Sub(was.at) < lag && u.s.chance(0.5) {
+			items[i] = was.item
+		}
+	}
+	return items, err
+}
+
+// change carries out a write and keeps what was there before.
+func (u *unsafeStore) change(ctx context.Context, key store.Key, write func() store.Result) store.Result {
+	items, err := u.Store.Get(ctx, key)
+	res := write()
+	if err == nil && res.Err == nil {
+		u.past[key] = bygone{items[0], u.s.now}
+	}
+	return res
+}
+
 func (u *unsafeStore) Put(ctx context.Context, items ...store.Item) []store.Result {
 	return u.each("put", items, func(item store.Item) store.Result {
 		text, err := store.Unpack(item.Data)
@@ -99,7 +130,7 @@ func (u *unsafeStore) Put(ctx context.Context, items ...store.Item) []store.Resu
 			return store.Result{Err: err}
 		}
 		u.s.clean("the store", text)
-		res := u.Store.Put(ctx, item)[0]
+		res := u.change(ctx, item.Key(), func() store.Result { return u.Store.Put(ctx, item)[0] })
 		if res.Err == nil {
 			u.s.mirror[item.Key()] = text
 		}
@@ -109,7 +140,7 @@ func (u *unsafeStore) Put(ctx context.Context, items ...store.Item) []store.Resu
 
 func (u *unsafeStore) Delete(ctx context.Context, items ...store.Item) []store.Result {
 	return u.each("delete", items, func(item store.Item) store.Result {
-		res := u.Store.Delete(ctx, item)[0]
+		res := u.change(ctx, item.Key(), func() store.Result { return u.Store.Delete(ctx, item)[0] })
 		if res.Err == nil {
 			delete(u.s.mirror, item.Key())
 		}

@@ -48,6 +48,13 @@ type Range struct {
 	Limit    int // 0 = all
 }
 
+// Glancer is a store that also reads at half the price, as DynamoDB does. Its answer is Get's, but may be a moment old: an
+// item as it was before the newest Puts and Deletes. Whoever glances must find that out by himself: by a conditional write
+// of what he read, or because he knows a version that the item has reached.
+type Glancer interface {
+	Glance(ctx context.Context, keys ...Key) ([]Item, error)
+}
+
 // Store keeps items. All methods are safe for concurrent use and return promptly when ctx ends.
 type Store interface {
 	// Get reads up to MaxGet items; the answer has the same length and order, absent ones with Version 0.

@@ -57,10 +57,22 @@ func (t Table[T]) Row(i Item) (Row[T], error) {
 
 // Get reads rows in order, in as many calls as their number needs.
 func (t Table[T]) Get(ctx context.Context, keys ...Key) ([]Row[T], error) {
+	return t.read(ctx, t.Store.Get, keys)
+}
+
+// Glance reads as Get does; where the store is a Glancer, rows may be a moment old.
+func (t Table[T]) Glance(ctx context.Context, keys ...Key) ([]Row[T], error) {
+	if g, can := t.Store.(Glancer); can {
+		return t.read(ctx, g.Glance, keys)
+	}
+	return t.Get(ctx, keys...)
+}
+
+func (t Table[T]) read(ctx context.Context, get func(context.Context, ...Key) ([]Item, error), keys []Key) ([]Row[T], error) {
 	rows := make([]Row[T], 0, len(keys))
 	for len(keys) > 0 {
 		n := min(len(keys), MaxGet)
-		items, err := t.Store.Get(ctx, keys[:n]...)
+		items, err := get(ctx, keys[:n]...)
 		if err != nil {
 			return nil, err
 		}

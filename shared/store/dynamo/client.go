@@ -71,14 +71,14 @@ func (t *table) CreateTable(ctx context.Context) error {
 
 // read gets keys, all different and at most 100, and asks again for those the service left out: at once while it
 // gives some (an answer is at most 16 MB), after a growing wait when it gives none (too many requests).
-func (t *table) read(ctx context.Context, keys []store.Key, found func(store.Item)) error {
+func (t *table) read(ctx context.Context, keys []store.Key, consistent bool, found func(store.Item)) error {
 	ask := make([]attributes, len(keys))
 	for i, key := range keys {
 		ask[i] = keyOf(key)
 	}
 	for wait := firstWait; ; {
 		out, err := t.client.BatchGetItem(ctx, &dynamodb.BatchGetItemInput{
-			RequestItems: map[string]types.KeysAndAttributes{t.name: {Keys: ask, ConsistentRead: aws.Bool(true)}}})
+			RequestItems: map[string]types.KeysAndAttributes{t.name: {Keys: ask, ConsistentRead: &consistent}}})
 		if err != nil {
 			return classify(err, "get")
 		}

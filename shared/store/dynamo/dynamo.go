@@ -3,7 +3,8 @@
 // What makes it odd: an item is at most 400 KB with all names and keys; a batch read may leave keys out, which are asked
 // for again; a batch write knows no conditions, so every item is a request of its own (a few at a time); a refused write
 // brings the stored item along for nothing; items that expired stay until the service sweeps them (days, perhaps), so
-// every read and condition leaves them out itself. Reads are strongly consistent.
+// every read and condition leaves them out itself. Reads are strongly consistent but for
+// Glance, which costs half.
 //
 // The table: hash key "part" and range key "sort" (strings), "v" the version (number), "x" when it expires (number,
 // seconds; the table's TTL attribute), "d" the data (binary; missing when empty).
@@ -26,7 +27,10 @@ import (
 	"rapport/shared/store"
 )
 
-var _ store.Store = (*Store)(nil)
+var (
+	_ store.Store   = (*Store)(nil)
+	_ store.Glancer = (*Store)(nil)
+)
 
 const (
 	atOnce = 16   // requests of one Put or Delete that are under way together
@@ -57,6 +61,15 @@ func New(o Options) *Store {
 
 // Get reads up to store.MaxGet items.
 func (s *Store) Get(ctx context.Context, keys ...store.Key) ([]store.Item, error) {
+	return s.get(ctx, keys, true)
+}
+
+// Glance implements store.Glancer by eventually consistent reads.
+func (s *Store) Glance(ctx context.Context, keys ...store.Key) ([]store.Item, error) {
+	return s.get(ctx, keys, false)
+}
+
+func (s *Store) get(ctx context.Context, keys []store.Key, consistent bool) ([]store.Item, error) {
 	if len(keys) > store.MaxGet {
 		return nil, fault.New(fault.Invalid, "store: a get asks for %d keys, at most %d may be", len(keys), store.MaxGet)
 	}
@@ -72,7 +85,7 @@ func (s *Store) Get(ctx context.Context, keys ...store.Key) ([]store.Item, error
 		}
 	}
 	if len(ask) > 0 {
-		if err := s.read(ctx, ask, func(item store.Item) { found[item.Key()] = item }); err != nil {
+		if err := s.read(ctx, ask, consistent, func(item store.Item) { found[item.Key()] = item }); err != nil {
 			return nil, err
 		}
 	}
