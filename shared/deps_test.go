@@ -15,7 +15,7 @@ import (
 var layers = [][]string{
 	{"flow", "fault", "topology", "pattern", "direct"},
 	{"config", "rest", "webhook", "expression", "datafile", "emulator", "id", "phone", "phone/table", "browser"},
-	{"awsapi"},
+	{"awsapi", "oidc"},
 	{"network", "store", "queue", "archive", "secret"},
 	{"telemetry"},
 	{"crm"},

@@ -43,6 +43,8 @@ func Choices(path string) []string {
 		return []string{"content", "receipts"}
 	case "brands.calendar.hours":
 		return []string{"mon", "tue", "wed", "thu", "fri", "sat", "sun"}
+	case "roles", "brands.roles":
+		return []string{"viewer", "operator", "admin", "privacy", "agent"}
 	case "brands.numbers":
 		return []string{"order_number", "customer_number"}
 	}

@@ -9,19 +9,20 @@ import (
 
 // Document is the whole configuration.
 type Document struct {
-	Version  int                `yaml:"version" json:"version"`                     // of the format: 1
-	Brands   []Brand            `yaml:"brands" json:"brands"`                       // at least one
-	Hooks    []Hook             `yaml:"hooks,omitempty" json:"hooks,omitempty"`     // app registrations that send webhooks
-	Networks []Account          `yaml:"networks" json:"networks"`                   // where mentions come from
-	CRMs     []Account          `yaml:"crms" json:"crms"`                           // where records go
-	Mapping  []Object           `yaml:"mapping,omitempty" json:"mapping,omitempty"` // empty = the default mapping of each CRM
-	Filters  []Rule             `yaml:"filters,omitempty" json:"filters,omitempty"` // what matches is dropped, with the reason kept
-	Routing  []Route            `yaml:"routing,omitempty" json:"routing,omitempty"` // the first that matches decides
-	Actions  []Action           `yaml:"actions,omitempty" json:"actions,omitempty"` // the first that matches decides
-	Score    Score              `yaml:"score,omitempty" json:"score,omitzero"`
-	Basis    Basis              `yaml:"basis,omitempty" json:"basis,omitzero"`
-	Retain   Retain             `yaml:"retain,omitempty" json:"retain,omitzero"`
-	Overlays map[string]Overlay `yaml:"environments,omitempty" json:"environments,omitempty"` // what is different in test, production …
+	Version  int                 `yaml:"version" json:"version"`                     // of the format: 1
+	Brands   []Brand             `yaml:"brands" json:"brands"`                       // at least one
+	Hooks    []Hook              `yaml:"hooks,omitempty" json:"hooks,omitempty"`     // app registrations that send webhooks
+	Networks []Account           `yaml:"networks" json:"networks"`                   // where mentions come from
+	CRMs     []Account           `yaml:"crms" json:"crms"`                           // where records go
+	Mapping  []Object            `yaml:"mapping,omitempty" json:"mapping,omitempty"` // empty = the default mapping of each CRM
+	Filters  []Rule              `yaml:"filters,omitempty" json:"filters,omitempty"` // what matches is dropped, with the reason kept
+	Routing  []Route             `yaml:"routing,omitempty" json:"routing,omitempty"` // the first that matches decides
+	Actions  []Action            `yaml:"actions,omitempty" json:"actions,omitempty"` // the first that matches decides
+	Score    Score               `yaml:"score,omitempty" json:"score,omitzero"`
+	Basis    Basis               `yaml:"basis,omitempty" json:"basis,omitzero"`
+	Retain   Retain              `yaml:"retain,omitempty" json:"retain,omitzero"`
+	Roles    map[string][]string `yaml:"roles,omitempty" json:"roles,omitempty"`               // console: role → groups of the log-in's provider that have it for all brands
+	Overlays map[string]Overlay  `yaml:"environments,omitempty" json:"environments,omitempty"` // what is different in test, production …
 
 	// Hash names this version: of the canonical text, set when loaded. Empty in a document built by hand.
 	Hash string `yaml:"-" json:"hash,omitempty"`
@@ -32,22 +33,23 @@ type Document struct {
 
 // Brand groups accounts, mapping, calendar, languages and texts.
 type Brand struct {
-	Name       string            `yaml:"name" json:"name"`                               // letters, digits, . _ and -
-	Title      string            `yaml:"title,omitempty" json:"title,omitempty"`         // as people read it
-	Languages  []string          `yaml:"languages,omitempty" json:"languages,omitempty"` // in which it answers: de, en
-	Terms      []string          `yaml:"terms,omitempty" json:"terms,omitempty"`         // names and handles by which people call it
-	Official   []string          `yaml:"official,omitempty" json:"official,omitempty"`   // author ids that may speak for it
-	Industry   string            `yaml:"industry,omitempty" json:"industry,omitempty"`   // telecom, retail …, as expressions see it
-	Region     string            `yaml:"region,omitempty" json:"region,omitempty"`       // for phone numbers without country: DE
-	Calendar   Calendar          `yaml:"calendar,omitempty" json:"calendar,omitzero"`
-	SLA        map[string]string `yaml:"sla,omitempty" json:"sla,omitempty"`                 // priority → working time until the first answer: "1h30m"
-	Protected  []string          `yaml:"protected,omitempty" json:"protected,omitempty"`     // author ids whose trouble raises an alert
-	Numbers    map[string]string `yaml:"numbers,omitempty" json:"numbers,omitempty"`         // order_number, customer_number → regular expression
-	Notice     map[string]string `yaml:"notice,omitempty" json:"notice,omitempty"`           // language → what is added where a rule answers; none = "Automatische Antwort." or "This is an automated answer."
-	Crowd      int               `yaml:"crowd,omitempty" json:"crowd,omitempty"`             // so many people who complain under one post raise an alert; 0 = 10
-	Templates  []Template        `yaml:"templates,omitempty" json:"templates,omitempty"`     // texts to start an answer from
-	ReopenDays int               `yaml:"reopen_days,omitempty" json:"reopen_days,omitempty"` // 0 = 14
-	Budget     float64           `yaml:"budget" json:"budget"`                               // USD a day for paid calls to networks; not set = DefaultBudget, 0 = none at all
+	Name       string              `yaml:"name" json:"name"`                               // letters, digits, . _ and -
+	Title      string              `yaml:"title,omitempty" json:"title,omitempty"`         // as people read it
+	Languages  []string            `yaml:"languages,omitempty" json:"languages,omitempty"` // in which it answers: de, en
+	Terms      []string            `yaml:"terms,omitempty" json:"terms,omitempty"`         // names and handles by which people call it
+	Official   []string            `yaml:"official,omitempty" json:"official,omitempty"`   // author ids that may speak for it
+	Industry   string              `yaml:"industry,omitempty" json:"industry,omitempty"`   // telecom, retail …, as expressions see it
+	Region     string              `yaml:"region,omitempty" json:"region,omitempty"`       // for phone numbers without country: DE
+	Calendar   Calendar            `yaml:"calendar,omitempty" json:"calendar,omitzero"`
+	SLA        map[string]string   `yaml:"sla,omitempty" json:"sla,omitempty"`                 // priority → working time until the first answer: "1h30m"
+	Protected  []string            `yaml:"protected,omitempty" json:"protected,omitempty"`     // author ids whose trouble raises an alert
+	Numbers    map[string]string   `yaml:"numbers,omitempty" json:"numbers,omitempty"`         // order_number, customer_number → regular expression
+	Notice     map[string]string   `yaml:"notice,omitempty" json:"notice,omitempty"`           // language → what is added where a rule answers; none = "Automatische Antwort." or "This is an automated answer."
+	Crowd      int                 `yaml:"crowd,omitempty" json:"crowd,omitempty"`             // so many people who complain under one post raise an alert; 0 = 10
+	Templates  []Template          `yaml:"templates,omitempty" json:"templates,omitempty"`     // texts to start an answer from
+	ReopenDays int                 `yaml:"reopen_days,omitempty" json:"reopen_days,omitempty"` // 0 = 14
+	Roles      map[string][]string `yaml:"roles,omitempty" json:"roles,omitempty"`             // console: role → groups of the log-in's provider that have it for this brand
+	Budget     float64             `yaml:"budget" json:"budget"`                               // USD a day for paid calls to networks; not set = DefaultBudget, 0 = none at all
 }
 
 // DefaultBudget is what a brand may spend a day on paid calls where its configuration does not say, in USD.

@@ -163,6 +163,23 @@ func texts(p *[]string, checks ...check) field {
 	})
 }
 
+// textLists reads a mapping of lists of texts. name checks the keys.
+func textLists(p *map[string][]string, name check, checks ...check) field {
+	return func(d *decoder, n *yaml.Node, path string) {
+		m := map[string][]string{}
+		d.pairs(n, path, "an object", func(key, value *yaml.Node) {
+			at := Join(path, key.Value)
+			if say, near := name(key.Value); say != "" {
+				d.fail(key, at, near, "%s", say)
+			}
+			var list []string
+			texts(&list, checks...)(d, value, at)
+			m[key.Value] = list
+		})
+		*p = m
+	}
+}
+
 // textMap reads a mapping of texts. name checks the keys and may be nil.
 func textMap(p *map[string]string, name check, checks ...check) field {
 	return func(d *decoder, n *yaml.Node, path string) {

@@ -23,6 +23,7 @@ func document(d *decoder, n *yaml.Node, path string, v *Document) {
 		"retain": func(d *decoder, n *yaml.Node, path string) {
 			textMap((*map[string]string)(&v.Retain), oneOf("retain"), isDuration)(d, n, path)
 		},
+		"roles":        textLists(&v.Roles, oneOf("roles"), notEmpty),
 		"environments": func(d *decoder, n *yaml.Node, path string) { overlays(d, n, path, v) },
 	})
 }
@@ -49,6 +50,7 @@ func brand(d *decoder, n *yaml.Node, path string, v *Brand) {
 		"notice":      textMap(&v.Notice, matches(`^[a-z]{2,3}$`, "a language such as de or en"), notEmpty),
 		"crowd":       whole(&v.Crowd, 0, 100_000),
 		"reopen_days": whole(&v.ReopenDays, 0, 3650),
+		"roles":       textLists(&v.Roles, oneOf("roles"), notEmpty),
 		"budget":      amount(&v.Budget),
 	}, "name")
 }

@@ -25,7 +25,7 @@ func (c *Console) accountList(q *request) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	all, err := c.healths(q.r.Context(), plan.Doc)
+	all, err := c.healths(q.r.Context(), q.narrowed(plan.Doc))
 	var l accountList
 	for _, h := range all {
 		if h.CRM {
@@ -50,6 +50,7 @@ type accountPage struct {
 	Needs    []network.Need    `json:"needs,omitempty"`
 	Findings []network.Finding `json:"findings,omitempty"`
 	LogIn    bool              `json:"log_in,omitempty"` // at the vendor
+	Own      bool              `json:"-"`                // may be tested by who looks
 }
 
 type setting struct {
@@ -97,11 +98,11 @@ func (c *Console) accountPage(q *request) (accountPage, error) {
 	if err != nil {
 		return accountPage{}, err
 	}
-	a, isCRM, ok := find(plan.Doc, q.value("name"))
+	a, isCRM, ok := find(q.narrowed(plan.Doc), q.value("name"))
 	if !ok {
 		return accountPage{}, fault.New(fault.NotFound, "there is no account %q", q.value("name"))
 	}
-	p := accountPage{Conf: a}
+	p := accountPage{Conf: a, Own: slices.ContainsFunc([]string{Admin, Operator}, func(role string) bool { return q.who.has(role) || !isCRM && q.who.in(a.Brand, role) })}
 	p.health = health{Name: a.Name, Kind: a.Kind, CRM: isCRM, Brand: a.Brand, State: "ok", Replies: a.Replies, Mode: a.Mode}
 	if err := c.state(ctx, a, &p.health); err != nil {
 		return p, err
@@ -147,6 +148,16 @@ func (c *Console) connector(kind string) any {
 
 // test asks the vendor, and shows what it finds on the account's page.
 func (c *Console) test(q *request) (answer, error) {
+	plan, err := c.plan(q.r.Context())
+	if err != nil {
+		return answer{}, err
+	}
+	if a, isCRM, ok := find(q.narrowed(plan.Doc), q.value("name")); !ok || !q.owns(a, isCRM) {
+		if ok {
+			return answer{}, fault.New(fault.Unauthorized, "%s serves other brands too: your role must hold for all of them", a.Name)
+		}
+		return answer{}, fault.New(fault.NotFound, "there is no account %q", q.value("name"))
+	}
 	found, err := c.Backend.Doctor(q.r.Context(), q.value("name"))
 	if err != nil {
 		return answer{}, err

@@ -31,7 +31,7 @@ func (c *Console) document() map[string]any {
 		}
 		op := map[string]any{
 			"operationId": strings.ToLower(rt.method) + strings.NewReplacer("/", "_", "{", "", "}", "").Replace(strings.TrimPrefix(path, prefix)),
-			"summary":     rt.does, "x-roles": rt.roles, "security": []any{map[string]any{"token": []string{}}},
+			"summary":     rt.does, "x-roles": rt.right.roles, "security": []any{map[string]any{"token": []string{}}},
 			"responses": map[string]any{
 				"200": map[string]any{"description": "done", "content": map[string]any{kindOf(rt): map[string]any{}}},
 				"401": map[string]any{"description": "no valid token"}, "403": map[string]any{"description": "the role may not"},

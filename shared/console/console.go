@@ -19,6 +19,7 @@ import (
 	"rapport/shared/fault"
 	"rapport/shared/ledger"
 	"rapport/shared/network"
+	"rapport/shared/oidc"
 	"rapport/shared/pipeline"
 	"rapport/shared/queue"
 	"rapport/shared/store"
@@ -37,13 +38,16 @@ type Backend interface {
 	SecretRef(ctx context.Context, account, name string) string
 }
 
-// Options is what a Console stands on. All fields are required but Hosts.
+// Options is what a Console stands on. Pipeline, Backend and Queue are required.
 type Options struct {
 	Pipeline *pipeline.Pipeline
 	Backend  Backend
 	Queue    queue.Admin
-	Hosts    []string // the values of the Host header that are answered; see Allow
-	Secure   bool     // reached by https: cookies are sent that way only
+	Hosts    []string       // the values of the Host header that are answered; see Allow
+	Secure   bool           // reached by https: cookies are sent that way only
+	Base     string         // its address, without a slash at its end; "" = as it is called
+	Login    *oidc.Provider // where people log in; nil = by links only
+	Inline   bool           // dry runs end before their call does: this process sleeps between calls
 }
 
 // Console answers requests. Safe for concurrent use.
@@ -69,16 +73,16 @@ type Console struct {
 	lines    store.Table[ledger.Line]
 	hours    store.Table[pipeline.HourRow]
 
-	mu     sync.Mutex
-	hosts  map[string]bool
-	trials map[string]*trial // dry runs, by id
-	glance glance            // the overview, for a moment
-	lore   lore
+	mu      sync.Mutex
+	hosts   map[string]bool
+	trials  map[string]*trial // dry runs, by id
+	glances map[string]glance // the overview, for a moment, by brands
+	lore    lore
 }
 
 // New makes a console. The error is a mistake in the templates.
 func New(o Options) (*Console, error) {
-	c := &Console{Options: o, hosts: map[string]bool{}, trials: map[string]*trial{}}
+	c := &Console{Options: o, hosts: map[string]bool{}, trials: map[string]*trial{}, glances: map[string]glance{}}
 	c.Allow(o.Hosts...)
 	s := o.Pipeline.Store
 	c.links = store.Table[linkRow]{Store: s, Name: "consolelink"}

@@ -4,6 +4,7 @@ package console
 type Route struct {
 	Method, Path, Page string
 	Roles              []string
+	Each               bool
 	API                bool
 }
 
@@ -11,7 +12,7 @@ type Route struct {
 func (c *Console) Routes() []Route {
 	var out []Route
 	for _, r := range c.routes {
-		out = append(out, Route{r.method, r.path, r.page, r.roles, r.api})
+		out = append(out, Route{r.method, r.path, r.page, r.right.roles, r.right.each, r.api})
 	}
 	return out
 }

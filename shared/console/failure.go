@@ -47,6 +47,7 @@ func (c *Console) failures(q *request) (answer, error) {
 		return answer{}, err
 	}
 	var f failures
+	doc, whole := q.narrowed(plan.Doc), q.scope() == ""
 	groups := map[string]*cause{}
 	note := func(where string, lane bool, reason, mention string, at time.Time) {
 		key := where + "\x00" + alike(reason)
@@ -73,7 +74,7 @@ func (c *Console) failures(q *request) (answer, error) {
 			l.Oldest = span(q.lang, d.Oldest)
 		}
 		f.Lanes = append(f.Lanes, l)
-		if d.Dead > 0 {
+		if d.Dead > 0 && whole { // a lane is everybody's
 			letters, err := c.Queue.Dead(ctx, d.Lane, 200)
 			if err != nil {
 				return answer{}, err
@@ -83,7 +84,10 @@ func (c *Console) failures(q *request) (answer, error) {
 			}
 		}
 	}
-	for _, a := range plan.Doc.CRMs {
+	for _, a := range doc.CRMs {
+		if !q.owns(a, true) {
+			continue
+		}
 		dead, err := c.Pipeline.DeadDeliveries(ctx, a.Name, 500)
 		if err != nil {
 			return answer{}, err
@@ -96,7 +100,7 @@ func (c *Console) failures(q *request) (answer, error) {
 		f.Causes = append(f.Causes, *groups[key])
 	}
 	sort.SliceStable(f.Causes, func(i, j int) bool { return f.Causes[i].N > f.Causes[j].N })
-	all, err := c.healths(ctx, plan.Doc)
+	all, err := c.healths(ctx, doc)
 	if err != nil {
 		return answer{}, err
 	}
@@ -130,12 +134,15 @@ func (c *Console) redrive(q *request) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	_, isAccount := plan.Doc.CRM(where)
+	account, isAccount := q.narrowed(plan.Doc).CRM(where)
 	lanes, err := c.Queue.Depth(ctx)
 	if err != nil {
 		return answer{}, err
 	}
 	at := slices.IndexFunc(lanes, func(d queue.Depth) bool { return string(d.Lane) == where })
+	if whole := q.scope() == ""; !isAccount && (at >= 0 && !whole) || isAccount && !q.owns(account, true) {
+		return answer{}, fault.New(fault.Unauthorized, "%s serves other brands too: your role must hold for all of them", where)
+	}
 	if !isAccount && at < 0 {
 		return answer{}, fault.New(fault.NotFound, "there is no lane and no CRM account %q", where)
 	}

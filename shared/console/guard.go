@@ -1,6 +1,7 @@
 package console
 
 import (
+	"fmt"
 	"net"
 	"net/http"
 	"sync"
@@ -29,7 +30,7 @@ func (c *Console) guard(next http.Handler) http.Handler {
 			http.Error(w, "this address is not the console's", http.StatusMisdirectedRequest)
 			return
 		}
-		if !c.throttles.take(caller(r), c.now()) {
+		if !c.unhurried(r) {
 			h.Set("Retry-After", "2")
 			http.Error(w, "too many calls; try again in two seconds", http.StatusTooManyRequests)
 			return
@@ -39,16 +40,21 @@ func (c *Console) guard(next http.Handler) http.Handler {
 	})
 }
 
-// caller names who is counted: the session, else the address.
-func caller(r *http.Request) string {
-	if k, err := r.Cookie(cookie); err == nil {
-		return hash(k.Value)
-	}
+// unhurried tells whether a caller may call once more: the session, and the address, which several people may share. Who
+// makes up sessions is counted by the address.
+func (c *Console) unhurried(r *http.Request) bool {
 	host, _, err := net.SplitHostPort(r.RemoteAddr)
 	if err != nil {
-		return r.RemoteAddr
+		host = r.RemoteAddr
 	}
-	return host
+	crowd := 1.0
+	if k, err := r.Cookie(c.cookie(cookie)); err == nil {
+		if !c.throttles.take(hash(k.Value), c.now(), 1) {
+			return false
+		}
+		crowd = 10
+	}
+	return c.throttles.take(fmt.Sprint(host, " ", crowd), c.now(), crowd)
 }
 
 // Calls that one caller may make: so many at once, so many a second after that.
@@ -68,8 +74,8 @@ type bucket struct {
 	at   time.Time
 }
 
-// take tells whether one more call is all right.
-func (t *throttles) take(name string, now time.Time) bool {
+// take tells whether one more call is all right; crowd is how many callers a name stands for.
+func (t *throttles) take(name string, now time.Time, crowd float64) bool {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.left == nil || len(t.left) > 10_000 {
@@ -77,10 +83,10 @@ func (t *throttles) take(name string, now time.Time) bool {
 	}
 	b := t.left[name]
 	if b == nil {
-		b = &bucket{burst, now}
+		b = &bucket{burst * crowd, now}
 		t.left[name] = b
 	}
-	b.left = min(burst, b.left+now.Sub(b.at).Seconds()*perSec)
+	b.left = min(burst*crowd, b.left+now.Sub(b.at).Seconds()*perSec*crowd)
 	b.at = now
 	if b.left < 1 {
 		return false

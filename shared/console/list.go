@@ -219,7 +219,7 @@ func shownText(q *request, m *mentioned) (text string, masked bool) {
 	switch {
 	case m.Erased || m.Mention.Deleted:
 		return "", true
-	case m.Mention.Private && !q.who.may(deciding...):
+	case !q.who.reads(m.Mention.Brand, m.Mention.Private):
 		return "", true
 	case m.Decision.Safe != "":
 		return m.Decision.Safe, false

@@ -218,7 +218,7 @@ func (c *Console) mapping(q *request) (answer, error) {
 	}
 	o := objects[index]
 	e := editor{Account: a.Name, Kind: a.Kind, Index: index, Default: usual, Object: o.Object, For: o.For, When: o.When, Key: o.Key, Mode: modeOf(a, o.Object),
-		Names: names, CanEdit: q.who.may(Admin)}
+		Names: names, CanEdit: q.who.has(Admin)}
 	for _, l := range o.Links {
 		e.Links = append(e.Links, l.To)
 	}
@@ -305,7 +305,7 @@ func (c *Console) samples(q *request, e *editor, a config.Account) error {
 	}
 	for _, r := range rows {
 		d := r.raw.Decision
-		if !a.Serves(r.raw.Mention.Brand) || r.raw.Erased || r.raw.Mention.Deleted || d.Outcome != decide.Mention ||
+		if !a.Serves(r.raw.Mention.Brand) || r.Masked || r.raw.Erased || r.raw.Mention.Deleted || d.Outcome != decide.Mention ||
 			e.For == flow.KindConversation && d.Conversation == nil || e.For == flow.KindPerson && d.Person == "" {
 			continue
 		}

@@ -29,7 +29,7 @@ func (c *Console) mentionList(q *request) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	l := mentionList{Account: q.value("account"), Column: q.value("column"), Accounts: places(plan.Doc), Columns: columns}
+	l := mentionList{Account: q.value("account"), Column: q.value("column"), Accounts: places(q.narrowed(plan.Doc)), Columns: columns}
 	from := l.Accounts
 	if l.Account != "" {
 		if !slices.Contains(from, l.Account) {
@@ -79,6 +79,9 @@ func (c *Console) story(q *request) (answer, error) {
 	s, err := c.Pipeline.Story(q.r.Context(), q.value("id"))
 	if err != nil {
 		return answer{}, err
+	}
+	if !q.mine(s.Mention.Brand) {
+		return answer{}, fault.New(fault.NotFound, "no mention %q is known", q.value("id"))
 	}
 	st := story{Story: s}
 	st.Text, st.Masked = shownText(q, &mentioned{Mention: s.Mention, Decision: s.Decision})
@@ -143,7 +146,7 @@ func (c *Console) next(q *request) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	if row.Version == 0 || row.Value.Erased {
+	if row.Version == 0 || row.Value.Erased || !q.mine(row.Value.Mention.Brand) {
 		return answer{}, fault.New(fault.NotFound, "no mention %q is known", q.value("id"))
 	}
 	d := row.Value.Decision
@@ -171,16 +174,16 @@ func (c *Console) lookUp(q *request) (answer, error) {
 	if want == "" {
 		return answer{Title: "Look-up", Data: f}, nil
 	}
-	if row, err := c.mentions.One(ctx, want, "-"); err == nil && row.Version > 0 {
+	if row, err := c.mentions.One(ctx, want, "-"); err == nil && row.Version > 0 && q.mine(row.Value.Mention.Brand) {
 		f.Hits = append(f.Hits, hit{"mention", want, "/mentions/" + escape(want), row.Value.Mention.Author.Handle})
 	}
-	if row, err := c.authors.One(ctx, want, "-"); err == nil && row.Version > 0 {
+	if row, err := c.authors.One(ctx, want, "-"); err == nil && row.Version > 0 && c.met(q, want) {
 		f.Hits = append(f.Hits, hit{"author", want, "/people/" + escape(want), row.Value.Author.Handle})
 	}
-	if row, err := c.people.One(ctx, want, "-"); err == nil && row.Version > 0 {
+	if row, err := c.people.One(ctx, want, "-"); err == nil && row.Version > 0 && c.met(q, row.Value.Person.Authors...) {
 		f.Hits = append(f.Hits, hit{"person", want, "/people/" + escape(want), row.Value.Person.Name})
 	}
-	if row, err := c.talks.One(ctx, flow.Place(want), "current"); err == nil && row.Version > 0 {
+	if row, err := c.talks.One(ctx, flow.Place(want), "current"); err == nil && row.Version > 0 && q.mine(row.Value.Conversation.Brand) {
 		f.Hits = append(f.Hits, hit{"conversation", want, "/conversations/" + escape(want), ""})
 	}
 	if len(f.Hits) > 0 {
@@ -200,13 +203,23 @@ func (c *Console) lookUp(q *request) (answer, error) {
 	return answer{Title: "Look-up", Data: f}, nil
 }
 
+// met tells whether one of some authors spoke to a brand that the route's roles reach, lately as far as not all of them
+// are reached.
+func (c *Console) met(q *request, authors ...string) bool {
+	if q.scope() == "" {
+		return true
+	}
+	rows, err := c.recentRows(q, 1200)
+	return err == nil && slices.ContainsFunc(rows, func(r row) bool { return slices.Contains(authors, r.Author) })
+}
+
 // recentRows gives the newest mentions, each once.
 func (c *Console) recentRows(q *request, most int) ([]row, error) {
 	plan, err := c.plan(q.r.Context())
 	if err != nil {
 		return nil, err
 	}
-	entries, _, err := c.newest(q.r.Context(), places(plan.Doc), q.value("before"), most, func(l ledger.Line) bool { return l.Mention != "" })
+	entries, _, err := c.newest(q.r.Context(), places(q.narrowed(plan.Doc)), q.value("before"), most, func(l ledger.Line) bool { return l.Mention != "" })
 	if err != nil {
 		return nil, err
 	}
@@ -251,7 +264,7 @@ func (c *Console) talkList(q *request) (answer, error) {
 		}
 		r := talkRow{Conversation: t.Value.Conversation, Count: len(t.Value.Conversation.Turns)}
 		r.Late = !r.Due.IsZero() && r.AnsweredAt.IsZero() && r.Status != flow.Closed && c.now().After(r.Due)
-		hidden := r.Private && !q.who.may(deciding...)
+		hidden := !q.who.reads(r.Brand, r.Private)
 		if n := len(r.Turns); n > 0 && !hidden {
 			r.Last = r.Turns[n-1].Text
 		}
@@ -269,6 +282,7 @@ func (c *Console) talkList(q *request) (answer, error) {
 type talk struct {
 	flow.Conversation
 	Masked  bool                `json:"masked,omitempty"`
+	May     bool                `json:"-"` // answer
 	Replies []pipeline.ReplyRow `json:"replies,omitempty"`
 }
 
@@ -283,10 +297,10 @@ func (c *Console) talk(q *request) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	if row.Version == 0 || row.Value.Erased {
+	if row.Version == 0 || row.Value.Erased || !q.mine(row.Value.Conversation.Brand) {
 		return answer{}, fault.New(fault.NotFound, "no conversation %q is known", id)
 	}
-	t := talk{Conversation: row.Value.Conversation}
+	t := talk{Conversation: row.Value.Conversation, May: q.who.answers(row.Value.Conversation.Brand)}
 	var keys []store.Key
 	for _, id := range row.Value.Replies {
 		keys = append(keys, c.replies.Key(id, "-"))
@@ -300,7 +314,7 @@ func (c *Console) talk(q *request) (answer, error) {
 			t.Replies = append(t.Replies, r.Value)
 		}
 	}
-	if t.Private && !q.who.may(deciding...) {
+	if !q.who.reads(t.Brand, t.Private) {
 		t.Masked, t.Turns, t.Subject, t.Replies = true, nil, "", nil
 	}
 	return answer{Title: "Conversation", Data: t}, nil

@@ -69,6 +69,8 @@ type due struct {
 	ID, Subject, Handle, Network, Priority string
 	Due                                    time.Time
 	Late                                   bool
+	brand                                  string
+	private                                bool
 }
 
 // health is what is known of an account without asking the vendor.
@@ -94,7 +96,8 @@ type spent struct {
 
 func (c *Console) overview(q *request) (answer, error) {
 	c.mu.Lock()
-	g := c.glance
+	scope := q.scope()
+	g := c.glances[scope]
 	c.mu.Unlock()
 	now := c.now()
 	if g.data == nil || now.Sub(g.at) > glanceFor {
@@ -104,11 +107,19 @@ func (c *Console) overview(q *request) (answer, error) {
 		}
 		g = glance{now, data}
 		c.mu.Lock()
-		c.glance = g
+		if len(c.glances) > 100 { // brands come and go
+			clear(c.glances)
+		}
+		c.glances[scope] = g
 		c.mu.Unlock()
 	}
 	seen := *g.data
-	seen.Alerts = slices.Clone(seen.Alerts)
+	seen.Alerts, seen.Clock.Next = slices.Clone(seen.Alerts), slices.Clone(seen.Clock.Next)
+	for i := range seen.Clock.Next {
+		if d := &seen.Clock.Next[i]; !q.who.reads(d.brand, d.private) {
+			d.Subject = ""
+		}
+	}
 	for i := range seen.Alerts { // kept for everybody: masked for each
 		if m := seen.Alerts[i].raw; m != nil {
 			seen.Alerts[i].Text, seen.Alerts[i].Masked = shownText(q, m)
@@ -122,9 +133,10 @@ func (c *Console) look(ctx context.Context, q *request) (*overview, error) {
 	if err != nil {
 		return nil, err
 	}
+	doc := q.narrowed(plan.Doc)
 	now := c.now()
 	o := &overview{From: now.Add(-24 * time.Hour)}
-	entries, next, err := c.newest(ctx, places(plan.Doc), "", glanceLines, nil)
+	entries, next, err := c.newest(ctx, places(doc), "", glanceLines, nil)
 	if err != nil {
 		return nil, err
 	}
@@ -154,7 +166,7 @@ func (c *Console) look(ctx context.Context, q *request) (*overview, error) {
 	if oldest > 0 {
 		o.Oldest = span(q.lang, oldest)
 	}
-	if o.Accounts, err = c.healths(ctx, plan.Doc); err != nil {
+	if o.Accounts, err = c.healths(ctx, doc); err != nil {
 		return nil, err
 	}
 	for _, a := range o.Accounts {
@@ -164,7 +176,7 @@ func (c *Console) look(ctx context.Context, q *request) (*overview, error) {
 	if err := c.understand(ctx, q, o, entries); err != nil {
 		return nil, err
 	}
-	for _, b := range plan.Doc.Brands {
+	for _, b := range doc.Brands {
 		usd, err := c.Pipeline.Spent(ctx, b.Name)
 		if err != nil {
 			return nil, err
@@ -319,7 +331,7 @@ func clockOf(talks map[string]*flow.Conversation, now time.Time) clock {
 		if late {
 			k.Overdue++
 		}
-		k.Next = append(k.Next, due{c.ID, c.Subject, c.Author.Handle, c.Network, c.Priority, c.Due, late})
+		k.Next = append(k.Next, due{c.ID, c.Subject, c.Author.Handle, c.Network, c.Priority, c.Due, late, c.Brand, c.Private})
 	}
 	sort.SliceStable(k.Next, func(i, j int) bool { return k.Next[i].Due.Before(k.Next[j].Due) })
 	k.Next = k.Next[:min(len(k.Next), 6)]

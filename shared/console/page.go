@@ -101,7 +101,7 @@ func (c *Console) navigation(w *who, here string) []group {
 	for _, g := range all {
 		part := group{Title: g.title}
 		for _, l := range g.links {
-			if rt := c.find("GET", l[1]); rt != nil && w.may(rt.roles...) {
+			if rt := c.find("GET", l[1]); rt != nil && w.allows(rt.right) {
 				inside := l[1] != "/" && strings.HasPrefix(here, l[1]+"/")
 				part.Links = append(part.Links, navLink{l[0], l[1], l[2], here == l[1] || inside})
 			}
@@ -118,7 +118,7 @@ func (c *Console) show(w http.ResponseWriter, q *request, name string, status in
 	v.Page, v.Lang, v.Theme, v.Who, v.Now, v.Path = name, q.lang, q.theme, q.who, c.now(), q.r.URL.Path
 	if q.who != nil {
 		v.Nav = c.navigation(q.who, q.r.URL.Path)
-		if q.who.may(Admin) {
+		if q.who.has(Admin) {
 			v.Draft = c.drafted(q.r.Context())
 		}
 	}

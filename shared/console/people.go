@@ -130,6 +130,9 @@ func (c *Console) person(q *request) (answer, error) {
 			p.Lines = append(p.Lines, r)
 		}
 	}
+	if len(p.Lines) == 0 && q.scope() != "" { // who spoke to other brands alone is nobody here
+		return answer{}, fault.New(fault.NotFound, "no author or person %q is known", id)
+	}
 	sort.SliceStable(p.Lines, func(i, j int) bool { return p.Lines[i].Created.After(p.Lines[j].Created) })
 	return answer{Title: "Person", Data: p}, nil
 }
@@ -200,6 +203,9 @@ func (c *Console) judge(q *request) (answer, error) {
 	if author == "" || person == "" || verdict != "accept" && verdict != "reject" {
 		return answer{}, wrong("author, person and a verdict (accept or reject) are needed")
 	}
+	if !c.met(q, author) {
+		return answer{}, fault.New(fault.NotFound, "no author %q is known", author)
+	}
 	if verdict == "accept" {
 		if err := c.Pipeline.Confirm(ctx, author, person, "a person said so: "+q.value("evidence"), q.who.User); err != nil {
 			return answer{}, err
@@ -229,7 +235,7 @@ func (c *Console) answers(q *request) (answer, error) {
 		return answer{}, err
 	}
 	var p answersPage
-	for _, a := range plan.Doc.Networks {
+	for _, a := range q.narrowed(plan.Doc).Networks {
 		if a.Replies == "" || a.Replies == "off" {
 			p.Off = append(p.Off, a.Name)
 		}
@@ -243,14 +249,20 @@ func (c *Console) answers(q *request) (answer, error) {
 		return answer{}, err
 	}
 	var keys []store.Key
+	dumb := map[string]bool{} // whose words are not shown
 	for _, t := range talks {
 		conv := t.Value.Conversation
-		if conv.Private && !q.who.may(deciding...) {
-			continue
+		if !q.who.reads(conv.Brand, conv.Private) {
+			if conv.Private {
+				continue
+			}
+			conv.Subject = ""
+			dumb[conv.ID] = true
 		}
 		for _, id := range t.Value.Replies {
 			keys = append(keys, c.replies.Key(id, "-"))
 		}
+		conv.Turns = nil
 		if left := conv.ReplyUntil.Sub(c.now()); left > 0 && left < 24*time.Hour && conv.Status != flow.Closed && conv.Status != flow.Answered {
 			p.Due = append(p.Due, talkRow{Conversation: conv})
 		}
@@ -261,6 +273,9 @@ func (c *Console) answers(q *request) (answer, error) {
 	}
 	for _, r := range replies {
 		if r.Version > 0 {
+			if dumb[r.Value.Reply.Conversation] {
+				r.Value.Reply.Text = ""
+			}
 			p.Rows = append(p.Rows, r.Value)
 		}
 	}
@@ -273,6 +288,13 @@ func (c *Console) answers(q *request) (answer, error) {
 // reply sends an answer that was written in the console.
 func (c *Console) reply(q *request) (answer, error) {
 	id := q.value("id")
+	t, err := c.talk(q)
+	if err != nil {
+		return answer{}, err
+	}
+	if of, ok := t.Data.(talk); !ok || !of.May {
+		return answer{}, fault.New(fault.Unauthorized, "who answers must be allowed to read what was said: that takes the roles viewer and operator, or admin")
+	}
 	if err := c.Pipeline.Answer(q.r.Context(), id, q.value("text"), q.value("private") != "", q.who.User); err != nil {
 		return answer{}, err
 	}

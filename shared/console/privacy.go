@@ -86,6 +86,7 @@ func (c *Console) job(q *request) (answer, error) {
 }
 
 type accessPage struct {
+	Brands []string   `json:"-"`
 	Tokens []apiToken `json:"tokens"`
 	Roles  []string   `json:"roles"`
 	New    string     `json:"token,omitempty"` // shown once
@@ -98,6 +99,11 @@ type apiToken struct {
 
 func (c *Console) access(q *request) (answer, error) {
 	p := accessPage{Roles: Roles()}
+	if plan, err := c.plan(q.r.Context()); err == nil { // before anything is configured there are no brands
+		for _, b := range plan.Doc.Brands {
+			p.Brands = append(p.Brands, b.Name)
+		}
+	}
 	for row, err := range c.tokens.List(q.r.Context(), store.Range{Part: "-", Limit: 200}) {
 		if err != nil {
 			return answer{}, err
@@ -110,8 +116,14 @@ func (c *Console) access(q *request) (answer, error) {
 
 func (c *Console) addToken(q *request) (answer, error) {
 	name, role := q.value("name"), q.value("role")
-	if name == "" || !slices.Contains(Roles(), role) {
-		return answer{}, wrong("a token needs a name, and a role: %s", strings.Join(Roles(), ", "))
+	if brand := q.value("brand"); brand != "" {
+		role += ":" + brand
+	}
+	if name == "" {
+		return answer{}, wrong("a token needs a name")
+	}
+	if err := checkGrant(role); err != nil {
+		return answer{}, err
 	}
 	secret := "rapport_" + secretText()
 	row := &store.Row[tokenRow]{Part: "-", Sort: hash(secret), Value: tokenRow{name, role, q.who.User, c.now()}}

@@ -11,6 +11,7 @@ import (
 
 	"rapport/shared/config"
 	"rapport/shared/fault"
+	"rapport/shared/oidc"
 )
 
 // request is one call of a page or of the API.
@@ -18,6 +19,7 @@ type request struct {
 	r     *http.Request
 	w     http.ResponseWriter
 	who   *who
+	right right // of the route
 	lang  string
 	theme string
 	api   bool
@@ -49,7 +51,7 @@ type answer struct {
 // route is one thing the console does. Every call passes through the table, so that no role is forgotten.
 type route struct {
 	method, path string // /mentions/{id}
-	roles        []string
+	right        right
 	page         string // template; "" = none
 	does         string // for the API's document
 	api          bool   // part of the API too
@@ -68,11 +70,15 @@ func (c *Console) find(method, path string) *route {
 
 // Who may what, in groups.
 var (
-	watching  = []string{Viewer, Admin, Operator, Privacy}
-	running   = []string{Admin, Operator}
-	deciding  = []string{Admin, Operator, Privacy}
-	admins    = []string{Admin}
-	guardians = []string{Privacy}
+	watching  = right{[]string{Viewer, Admin, Operator, Privacy}, true}
+	reading   = right{watching.roles, false} // the configuration, which is one for all brands
+	running   = right{[]string{Admin, Operator}, true}
+	operating = right{running.roles, false}
+	deciding  = right{[]string{Admin, Operator, Privacy}, true}
+	admins    = right{[]string{Admin}, false}
+	guardians = right{[]string{Privacy}, false}
+	advised   = right{[]string{Agent, Viewer, Admin, Operator, Privacy}, true}
+	everybody = right{Roles(), true}
 )
 
 // table lists every route. A new one comes with its roles, or it does not compile.
@@ -86,7 +92,7 @@ func (c *Console) table() []route {
 		{"GET", "/conversations/{id}", watching, "conversation", "one conversation with all its turns", true, c.talk},
 		{"GET", "/people", watching, "people", "who spoke lately, with score", true, c.peopleList},
 		{"GET", "/people/{id}", watching, "person", "an author or person: identities, score, timeline", true, c.person},
-		{"GET", "/next/{id}", append([]string{Agent}, watching...), "next", "the next action of a mention, and why", true, c.next},
+		{"GET", "/next/{id}", advised, "next", "the next action of a mention, and why", true, c.next},
 
 		{"GET", "/failures", watching, "failures", "dead letters and dead deliveries, by cause", true, c.failures},
 		{"POST", "/failures/redrive", running, "", "send again what failed: account or lane, limit, try=1 only counts", true, c.redrive},
@@ -106,21 +112,21 @@ func (c *Console) table() []route {
 		{"POST", "/accounts/{name}/secret", admins, "", "set a secret: secret, value; it is never shown again", true, c.setSecret},
 		{"POST", "/accounts/{name}/settings", admins, "", "put settings into the draft", true, c.setSettings},
 
-		{"GET", "/mapping", watching, "mappings", "what is mapped to which object of which CRM", true, c.mappings},
-		{"GET", "/mapping/{account}/{index}", watching, "mapping", "one mapped object: the CRM's fields and what fills them", true, c.mapping},
+		{"GET", "/mapping", reading, "mappings", "what is mapped to which object of which CRM", true, c.mappings},
+		{"GET", "/mapping/{account}/{index}", reading, "mapping", "one mapped object: the CRM's fields and what fills them", true, c.mapping},
 		{"POST", "/mapping/{account}/{index}", admins, "", "put a field into the draft: field, value, wins, once", true, c.setField},
-		{"POST", "/mapping/{account}/{index}/preview", watching, "", "check an expression and show the record a mention would make: field, value, sample", true, c.preview},
-		{"POST", "/mapping/{account}/learn", running, "", "read the CRM's fields anew", true, c.learn},
+		{"POST", "/mapping/{account}/{index}/preview", reading, "", "check an expression and show the record a mention would make: field, value, sample", true, c.preview},
+		{"POST", "/mapping/{account}/learn", operating, "", "read the CRM's fields anew", true, c.learn},
 		{"POST", "/mapping/{account}/own", admins, "", "copy the default mapping into the draft, to change it", true, c.own},
 
-		{"GET", "/rules", watching, "rules", "filters, routing and actions", true, c.rules},
+		{"GET", "/rules", reading, "rules", "filters, routing and actions", true, c.rules},
 		{"POST", "/rules", admins, "", "put a rule into the draft: section, index, name, when, then", true, c.setRule},
 
-		{"GET", "/configuration", watching, "configuration", "the published configuration and its versions", true, c.configuration},
+		{"GET", "/configuration", reading, "configuration", "the published configuration and its versions", true, c.configuration},
 		{"GET", "/configuration/edit", admins, "edit", "the draft as YAML", false, c.editForm},
 		{"POST", "/configuration/edit", admins, "", "put YAML into the draft: text", true, c.edit},
-		{"GET", "/configuration/file", watching, "", "the published configuration as YAML", true, c.file},
-		{"GET", "/configuration/versions/{number}", watching, "version", "one version, and what it changed", true, c.version},
+		{"GET", "/configuration/file", reading, "", "the published configuration as YAML", true, c.file},
+		{"GET", "/configuration/versions/{number}", reading, "version", "one version, and what it changed", true, c.version},
 		{"POST", "/configuration/versions/{number}/rollback", admins, "", "publish an earlier version again", true, c.rollback},
 		{"GET", "/draft", admins, "draft", "what the draft would change", true, c.draft},
 		{"POST", "/draft/try", admins, "", "dry run: what the draft would have written of the last hours", true, c.try},
@@ -136,7 +142,7 @@ func (c *Console) table() []route {
 		{"GET", "/access", admins, "access", "tokens of the API", true, c.access},
 		{"POST", "/access", admins, "", "make a token: name, role; it is shown once", true, c.addToken},
 		{"POST", "/access/revoke", admins, "", "revoke a token: token", true, c.revoke},
-		{"POST", "/leave", Roles(), "", "log out", false, c.logOut},
+		{"POST", "/leave", everybody, "", "log out", false, c.logOut},
 	}
 }
 
@@ -161,6 +167,8 @@ func (c *Console) handlers() *http.ServeMux {
 	}
 	mux.HandleFunc("GET /enter", c.welcome)
 	mux.HandleFunc("POST /enter", c.admit)
+	mux.HandleFunc("GET /login", c.logIn)
+	mux.HandleFunc("GET "+oidc.Back, c.back)
 	mux.HandleFunc("GET "+prefix+"/openapi.json", c.openAPI)
 	mux.HandleFunc("GET /asset/names.json", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
@@ -218,15 +226,20 @@ func language(r *http.Request) string {
 func (c *Console) handle(rt route, api bool) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		q := c.request(w, r, api)
+		q.right = rt.right
 		switch {
 		case q.who == nil && api:
 			q.tell(http.StatusUnauthorized, map[string]any{"error": "send Authorization: Bearer and a token of the console's page Access"})
 			return
 		case q.who == nil:
-			c.show(w, q, "enter", http.StatusUnauthorized, view{Title: "Log in", Data: ""})
+			c.show(w, q, "enter", http.StatusUnauthorized, view{Title: "Log in", Data: c.entrance(r, "")})
 			return
-		case !q.who.may(rt.roles...):
-			c.fail(q, fault.New(fault.Unauthorized, "your role (%s) may not do this: it takes %s", strings.Join(q.who.Roles, ", "), strings.Join(rt.roles, " or ")))
+		case !q.who.allows(rt.right):
+			all := ""
+			if !rt.right.each {
+				all = " for all brands"
+			}
+			c.fail(q, fault.New(fault.Unauthorized, "your role (%s) may not do this: it takes %s%s", strings.Join(q.who.Roles, ", "), strings.Join(rt.right.roles, " or "), all))
 			return
 		}
 		if rt.method == "POST" {
@@ -330,7 +343,7 @@ func (c *Console) fail(q *request, err error) {
 		return
 	}
 	if q.who == nil {
-		c.show(q.w, q, "enter", status, view{Title: "Log in", Problem: err.Error(), Data: ""})
+		c.show(q.w, q, "enter", status, view{Title: "Log in", Problem: err.Error(), Data: c.entrance(q.r, "")})
 		return
 	}
 	c.show(q.w, q, "problem", status, view{Title: "That did not work", Problem: err.Error(), Data: mistakes})
@@ -339,7 +352,7 @@ func (c *Console) fail(q *request, err error) {
 // welcome asks for one click before a link is used up: programs that look into links beforehand must not do that.
 func (c *Console) welcome(w http.ResponseWriter, r *http.Request) {
 	q := c.request(w, r, false)
-	c.show(w, q, "enter", http.StatusOK, view{Title: "Log in", Data: r.URL.Query().Get("key")})
+	c.show(w, q, "enter", http.StatusOK, view{Title: "Log in", Data: c.entrance(r, r.URL.Query().Get("key"))})
 }
 
 func (c *Console) admit(w http.ResponseWriter, r *http.Request) {
@@ -354,14 +367,46 @@ func (c *Console) admit(w http.ResponseWriter, r *http.Request) {
 		c.fail(q, err)
 		return
 	}
-	http.SetCookie(w, &http.Cookie{Name: cookie, Value: key, Path: "/", HttpOnly: true, Secure: c.Secure, SameSite: http.SameSiteStrictMode, MaxAge: int(sessionFor.Seconds())})
+	c.setSession(w, key, sessionFor, http.SameSiteStrictMode)
 	http.Redirect(w, r, "/", http.StatusSeeOther)
 }
 
 func (c *Console) logOut(q *request) (answer, error) {
-	if k, err := q.r.Cookie(cookie); err == nil {
+	if k, err := q.r.Cookie(c.cookie(cookie)); err == nil {
 		c.leave(q.r.Context(), k.Value)
-		http.SetCookie(q.w, &http.Cookie{Name: cookie, Path: "/", MaxAge: -1})
+		http.SetCookie(q.w, &http.Cookie{Name: c.cookie(cookie), Path: "/", MaxAge: -1, HttpOnly: true, Secure: c.Secure})
 	}
-	return answer{To: "/enter"}, nil
+	if err := c.note(q.r.Context(), q.who.User, "logged out", ""); err != nil {
+		return answer{}, err
+	}
+	if !q.who.provider || c.Login == nil {
+		return answer{To: "/enter"}, nil
+	}
+	var proof string
+	if err := c.unseal(q.who.proof, &proof); err != nil {
+		proof = "" // the key was changed since
+	}
+	// No redirect: the policy of the page lets its forms lead nowhere else.
+	e := entrance{LogIn: "/login", Leave: c.Login.Leave(q.r.Context(), c.base(q.r), proof)}
+	q.who = nil
+	c.show(q.w, q, "enter", http.StatusOK, view{Title: "Log in", Data: e})
+	return answer{Raw: []byte{}, Type: "text/html; charset=utf-8"}, nil
+}
+
+// entrance is what the page before the console shows.
+type entrance struct {
+	Key   string // of a link
+	LogIn string // where the provider's log-in begins, "" = there is none
+	Leave string // where the provider's own session ends
+}
+
+func (c *Console) entrance(r *http.Request, key string) entrance {
+	e := entrance{Key: key}
+	if c.Login != nil {
+		e.LogIn = "/login"
+		if to := inside(r.URL.RequestURI()); r.Method == http.MethodGet && to != "/" {
+			e.LogIn += "?to=" + url.QueryEscape(to)
+		}
+	}
+	return e
 }

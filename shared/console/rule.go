@@ -48,7 +48,7 @@ func (c *Console) rules(q *request) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	p := rulesPage{Score: plan.Doc.Score, Brands: plan.Doc.Brands, Names: names, CanEdit: q.who.may(Admin)}
+	p := rulesPage{Score: plan.Doc.Score, Brands: plan.Doc.Brands, Names: names, CanEdit: q.who.has(Admin)}
 	for _, s := range sections() {
 		switch s.Name {
 		case "filters":

@@ -6,7 +6,6 @@ import (
 	"crypto/subtle"
 	"encoding/base64"
 	"net/http"
-	"slices"
 	"strings"
 	"time"
 
@@ -40,10 +39,14 @@ type linkRow struct {
 
 // sessionRow is a log-in. Kept under the hash of the cookie.
 type sessionRow struct {
-	User  string    `json:"user"`
-	Roles []string  `json:"roles"`
-	CSRF  string    `json:"csrf"`
-	Until time.Time `json:"until"`
+	User    string        `json:"user"`
+	Roles   []string      `json:"roles"` // grants
+	CSRF    string        `json:"csrf"`
+	Until   time.Time     `json:"until"`
+	Seen    time.Time     `json:"seen,omitzero"`
+	Idle    time.Duration `json:"idle,omitempty"`    // it ends when it is not used for so long; 0 = never
+	Subject string        `json:"subject,omitempty"` // as the provider calls them
+	Proof   string        `json:"proof,omitempty"`   // the provider's id token, sealed, to log out with
 }
 
 // tokenRow is a token of the API. Kept under "-", by the hash of the token.
@@ -86,13 +89,17 @@ func (c *Console) enter(ctx context.Context, secret string) (string, error) {
 	if res := c.Pipeline.Store.Delete(ctx, gone)[0]; res.Err != nil {
 		return "", refused
 	}
-	key := secretText()
-	until := c.now().Add(sessionFor)
-	row := &store.Row[sessionRow]{Part: hash(key), Sort: "-", Expires: until, Value: sessionRow{link.Value.User, link.Value.Roles, secretText(), until}}
-	if res := c.sessions.Put(ctx, row)[0]; res.Err != nil {
+	return c.begin(ctx, sessionRow{User: link.Value.User, Roles: link.Value.Roles}, sessionFor)
+}
+
+// begin makes a session under a key that nobody had before.
+func (c *Console) begin(ctx context.Context, s sessionRow, d time.Duration) (key string, err error) {
+	key = secretText()
+	s.CSRF, s.Seen, s.Until = secretText(), c.now(), c.now().Add(d)
+	if res := c.sessions.Put(ctx, &store.Row[sessionRow]{Part: hash(key), Sort: "-", Expires: s.Until, Value: s})[0]; res.Err != nil {
 		return "", res.Err
 	}
-	return key, c.note(ctx, link.Value.User, "logged in", "")
+	return key, c.note(ctx, s.User, "logged in", strings.Join(s.Roles, ", "))
 }
 
 // leave ends a session.
@@ -106,15 +113,16 @@ type who struct {
 	Roles []string
 	CSRF  string
 	token bool // by the API's token: no cookie, so no foreign page can borrow it
+
+	provider bool   // logged in at the provider
+	proof    string // its id token, sealed
 }
 
-// May is may, for templates.
-func (w *who) May(roles ...string) bool { return w.may(roles...) }
+// May tells templates whether one of the roles is theirs for all brands, Any whether it is for one.
+func (w *who) May(roles ...string) bool { return w.has(roles...) }
 
-// may tells whether one of the roles is theirs.
-func (w *who) may(roles ...string) bool {
-	return w != nil && slices.ContainsFunc(roles, func(r string) bool { return slices.Contains(w.Roles, r) })
-}
+// Any is anywhere.
+func (w *who) Any(roles ...string) bool { return w.anywhere(roles...) }
 
 // identify finds out who asks, nil = nobody known.
 func (c *Console) identify(r *http.Request) (*who, error) {
@@ -125,7 +133,7 @@ func (c *Console) identify(r *http.Request) (*who, error) {
 		}
 		return &who{User: "token " + row.Value.Name, Roles: []string{row.Value.Role}, token: true}, nil
 	}
-	k, err := r.Cookie(cookie)
+	k, err := r.Cookie(c.cookie(cookie))
 	if err != nil {
 		return nil, nil
 	}
@@ -133,7 +141,10 @@ func (c *Console) identify(r *http.Request) (*who, error) {
 	if err != nil || row.Version == 0 || !c.now().Before(row.Value.Until) {
 		return nil, err
 	}
-	return &who{User: row.Value.User, Roles: row.Value.Roles, CSRF: row.Value.CSRF}, nil
+	if !c.touch(r.Context(), k.Value, &row) {
+		return nil, nil
+	}
+	return &who{User: row.Value.User, Roles: row.Value.Roles, CSRF: row.Value.CSRF, proof: row.Value.Proof, provider: row.Value.Subject != ""}, nil
 }
 
 // genuine tells whether a writing request comes from one of our own pages.
