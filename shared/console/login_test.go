@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"rapport/shared/console"
+	"rapport/shared/direct"
 	"rapport/shared/oidc"
 	provider "rapport/shared/twin/oidc"
 )
@@ -36,7 +37,7 @@ func openGate(t *testing.T, document string) *gate {
 	if err != nil {
 		t.Fatal(err)
 	}
-	login := oidc.New(oidc.Options{Settings: settings, HTTP: &http.Client{Transport: handler{g.provider}}, Now: h.at})
+	login := oidc.New(oidc.Options{Settings: settings, HTTP: &http.Client{Transport: direct.Transport{Handler: g.provider}}, Now: h.at})
 	h.console, err = console.New(console.Options{Pipeline: h.app.Pipeline, Backend: h.app, Queue: h.queue, Hosts: []string{"console.example"}, Secure: true, Base: outside, Login: login})
 	if err != nil {
 		t.Fatal(err)
@@ -339,7 +340,7 @@ func TestProviderAway(t *testing.T) {
 	}
 	away := true
 	there := provider.New(provider.Options{Now: h.at, Issuer: issuer, Client: "console"})
-	login := oidc.New(oidc.Options{Settings: settings, Now: h.at, HTTP: &http.Client{Transport: handler{http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	login := oidc.New(oidc.Options{Settings: settings, Now: h.at, HTTP: &http.Client{Transport: direct.Transport{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if away {
 			http.Error(w, "hidden words", http.StatusBadGateway)
 			return
