@@ -1,8 +1,8 @@
 // Package awsapi makes single calls to AWS services by signed HTTP, for services of which Rapport uses three or four
 // operations: https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_sigv.html
 //
-// The SDK's clients of such services weigh megabytes in every function, which a cold start pays for. The credentials, the
-// signature and the HTTP client are the SDK's own.
+// The SDK's clients of such services weigh megabytes in every function, which a cold start pays for. The credentials and the
+// signature are the SDK's own.
 package awsapi
 
 import (
@@ -16,32 +16,38 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
-
-	"rapport/shared/rest"
 )
 
 // MaxAnswer bounds an answer in bytes.
 const MaxAnswer = 256 << 20
 
 const (
-	tries      = 3 // of one call, as the SDK's clients do
+	tries      = 3 // of one call where nothing else is said, as the SDK's clients do
 	firstPause = 50 * time.Millisecond
 )
 
+// Doer sends a request and gives its answer, as *http.Client does.
+type Doer interface {
+	Do(*http.Request) (*http.Response, error)
+}
+
 // Options of a client.
 type Options struct {
-	Service     string // name that the signature carries: s3, ssm, secretsmanager
+	Service     string // name that the signature carries: dynamodb, sqs, s3, ssm, secretsmanager
 	Region      string
 	Endpoint    string // address of the service; "" = the public one of service and region
 	Credentials aws.CredentialsProvider
-	HTTP        rest.Doer
-	Now         func() time.Time // nil = time.Now
-	OnCall      func(service, operation string)
+	HTTP        Doer
+	Now         func() time.Time                // nil = time.Now
+	Tries       int                             // of one call while the service is busy; 0 = 3
+	JSON        string                          // version of the service's JSON protocol: "1.0" of DynamoDB and SQS, "" = "1.1"
+	OnCall      func(service, operation string) // told of every try
 }
 
 // Client calls one service. Safe for concurrent use.
@@ -55,6 +61,12 @@ type Client struct {
 func New(o Options) (*Client, error) {
 	if o.Now == nil {
 		o.Now = time.Now
+	}
+	if o.Tries == 0 {
+		o.Tries = tries
+	}
+	if o.JSON == "" {
+		o.JSON = "1.1"
 	}
 	if o.Endpoint == "" {
 		o.Endpoint = Endpoint(o.Service, o.Region)
@@ -97,9 +109,11 @@ type Answer struct {
 
 // Error is a refusal, or an answer that did not come.
 type Error struct {
-	Status int    // 0 = no answer
-	Code   string // the service's own word
-	Err    error  // the cause where there is no answer
+	Status  int    // 0 = no answer
+	Code    string // the service's own word
+	Message string // what it says to that, where it speaks JSON
+	Body    []byte // the answer, read whole
+	Err     error  // the cause where there is no answer
 }
 
 // Error says what the service said.
@@ -109,8 +123,10 @@ func (e *Error) Error() string {
 		return e.Err.Error()
 	case e.Code == "":
 		return http.StatusText(e.Status)
+	case e.Message == "":
+		return e.Code
 	}
-	return e.Code
+	return e.Code + ": " + e.Message
 }
 
 // Unwrap gives the cause.
@@ -119,17 +135,18 @@ func (e *Error) Unwrap() error { return e.Err }
 // Passing tells whether the same call may well succeed later.
 func (e *Error) Passing() bool {
 	return e.Status == 0 || e.Status == http.StatusTooManyRequests || e.Status >= 500 ||
-		strings.Contains(e.Code, "Throttl") || e.Code == "TooManyUpdates" || e.Code == "RequestTimeout" || e.Code == "SlowDown"
+		strings.Contains(e.Code, "Throttl") || slices.Contains([]string{"TooManyUpdates", "RequestTimeout", "SlowDown",
+		"ProvisionedThroughputExceededException", "RequestLimitExceeded", "LimitExceededException"}, e.Code)
 }
 
-// Do makes a call, up to three times while the service is busy; so every call must be one that may be repeated. The
+// Do makes a call, several times while the service is busy; so every call must be one that may be repeated. The
 // error is an *Error for every status but 2xx.
 func (c *Client) Do(ctx context.Context, call Call) (Answer, error) {
 	pause := firstPause
 	for n := 1; ; n++ {
 		answer, err := c.once(ctx, call)
 		var e *Error
-		if err == nil || n == tries || ctx.Err() != nil || !errors.As(err, &e) || !e.Passing() {
+		if err == nil || n == c.opt.Tries || ctx.Err() != nil || !errors.As(err, &e) || !e.Passing() {
 			return answer, err
 		}
 		timer := time.NewTimer(pause)
@@ -182,19 +199,20 @@ func (c *Client) once(ctx context.Context, call Call) (Answer, error) {
 	}
 	answer := Answer{Status: resp.StatusCode, Header: resp.Header, Body: body}
 	if answer.Status < 200 || answer.Status > 299 {
-		return answer, &Error{Status: answer.Status, Code: code(answer)}
+		word, message := refusal(answer)
+		return answer, &Error{Status: answer.Status, Code: word, Message: message, Body: body}
 	}
 	return answer, nil
 }
 
-// JSON makes a call of a service that speaks JSON 1.1, such as SSM. target is its prefix of operations.
+// JSON makes a call of a service that speaks JSON, such as DynamoDB and SSM. target is its prefix of operations.
 func (c *Client) JSON(ctx context.Context, target, operation string, in, out any) error {
 	body, err := json.Marshal(in)
 	if err != nil {
 		return &Error{Err: err}
 	}
 	answer, err := c.Do(ctx, Call{Operation: operation, Method: http.MethodPost, Path: "/", Body: body,
-		Header: http.Header{"Content-Type": {"application/x-amz-json-1.1"}, "X-Amz-Target": {target + "." + operation}}})
+		Header: http.Header{"Content-Type": {"application/x-amz-json-" + c.opt.JSON}, "X-Amz-Target": {target + "." + operation}}})
 	if err != nil || out == nil {
 		return err
 	}
@@ -204,25 +222,27 @@ func (c *Client) JSON(ctx context.Context, target, operation string, in, out any
 	return nil
 }
 
-// code finds the service's own word for a refusal, in JSON, XML or the header.
-func code(a Answer) string {
-	word := a.Header.Get("X-Amzn-Errortype")
-	if word == "" {
-		var j struct {
-			Type string `json:"__type"`
-		}
-		var x struct {
-			Code  string `xml:"Code"`
-			Inner string `xml:"Error>Code"` // of services that take forms
-		}
-		if json.Unmarshal(a.Body, &j) == nil {
+// refusal finds the service's own word for a refusal, in JSON, XML or the header, and what it says to it.
+func refusal(a Answer) (word, message string) {
+	word = a.Header.Get("X-Amzn-Errortype")
+	var j struct {
+		Type    string `json:"__type"`
+		Message string `json:"message"` // some write it with a capital letter, which is read too
+	}
+	var x struct {
+		Code  string `xml:"Code"`
+		Inner string `xml:"Error>Code"` // of services that take forms
+	}
+	if json.Unmarshal(a.Body, &j) == nil {
+		message = j.Message
+		if word == "" {
 			word = j.Type
-		} else if xml.Unmarshal(a.Body, &x) == nil {
-			word = x.Code + x.Inner
 		}
+	} else if word == "" && xml.Unmarshal(a.Body, &x) == nil {
+		word = x.Code + x.Inner
 	}
 	word, _, _ = strings.Cut(word, ":")
-	return word[strings.LastIndexByte(word, '#')+1:]
+	return word[strings.LastIndexByte(word, '#')+1:], message
 }
 
 // escape writes a path as AWS wants it: everything but letters, digits, "-", ".", "_", "~" and "/" as %XX.

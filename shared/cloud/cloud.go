@@ -14,8 +14,6 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	api "github.com/aws/aws-sdk-go-v2/service/sqs"
 
 	"rapport/shared/archive/s3"
 	"rapport/shared/awsapi"
@@ -97,21 +95,30 @@ type Drivers struct {
 func Open(o Options) (Drivers, error) {
 	client := &http.Client{Transport: &http.Transport{Proxy: http.ProxyFromEnvironment, MaxIdleConnsPerHost: 16, IdleConnTimeout: 50 * time.Second,
 		TLSHandshakeTimeout: 5 * time.Second, ForceAttemptHTTP2: false, ResponseHeaderTimeout: 30 * time.Second}}
-	db := dynamodb.Options{Region: o.Region, Credentials: o.Credentials, HTTPClient: client, BaseEndpoint: optional(o.Endpoint("dynamodb"))}
-	mq := api.Options{Region: o.Region, Credentials: o.Credentials, HTTPClient: client, BaseEndpoint: optional(o.Endpoint("sqs"))}
-	if o.Units != nil {
-		db.APIOptions = append(db.APIOptions, o.Units.dynamo)
-		mq.APIOptions = append(mq.APIOptions, o.Units.sqs)
-	}
-	call := func(service string) (*awsapi.Client, error) {
-		c := awsapi.Options{Service: service, Region: o.Region, Endpoint: o.Endpoint(strings.ReplaceAll(service, "secretsmanager", "secrets_manager")), Credentials: o.Credentials, HTTP: client}
+	call := func(service, json string) (*awsapi.Client, error) {
+		c := awsapi.Options{Service: service, Region: o.Region, Endpoint: o.Endpoint(strings.ReplaceAll(service, "secretsmanager", "secrets_manager")),
+			Credentials: o.Credentials, HTTP: client, JSON: json}
 		if o.Units != nil {
 			c.OnCall = o.Units.call
 		}
 		return awsapi.New(c)
 	}
-	d := Drivers{Store: dynamo.New(dynamo.Options{Client: dynamodb.New(db), Table: o.Table}), Queue: o.queues(api.New(mq))}
-	objects, err := call("s3")
+	var d Drivers
+	db, err := call("dynamodb", "1.0")
+	if err != nil {
+		return d, fault.New(fault.Invalid, "%w", err)
+	}
+	table := dynamo.Options{Client: db, Table: o.Table}
+	if o.Units != nil {
+		table.Used = o.Units.used
+	}
+	d.Store = dynamo.New(table)
+	mq, err := call("sqs", "1.0")
+	if err != nil {
+		return d, fault.New(fault.Invalid, "%w", err)
+	}
+	d.Queue = o.queues(mq)
+	objects, err := call("s3", "")
 	if err != nil {
 		return d, fault.New(fault.Invalid, "%w", err)
 	}
@@ -122,7 +129,7 @@ func Open(o Options) (Drivers, error) {
 	if d.Archive, err = s3.New(s3.Options{Client: objects, Bucket: o.Archive, Host: host}); err != nil {
 		return d, err
 	}
-	keeper, err := call(o.Settings.Secrets)
+	keeper, err := call(o.Settings.Secrets, "")
 	if err != nil {
 		return d, fault.New(fault.Invalid, "%w", err)
 	}
@@ -136,7 +143,7 @@ func Open(o Options) (Drivers, error) {
 	return d, err
 }
 
-func (o Options) queues(client *api.Client) *sqs.Queue {
+func (o Options) queues(client *awsapi.Client) *sqs.Queue {
 	q := sqs.Options{Client: client, Prefix: o.Prefix, URLs: map[string]string{}, Wait: 20 * time.Second}
 	for _, l := range topology.Queues() {
 		if o.Lanes != nil && !slices.Contains(o.Lanes, l.Name) {
@@ -148,11 +155,4 @@ func (o Options) queues(client *api.Client) *sqs.Queue {
 		}
 	}
 	return sqs.New(q)
-}
-
-func optional(text string) *string {
-	if text == "" {
-		return nil
-	}
-	return &text
 }

@@ -8,11 +8,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	api "github.com/aws/aws-sdk-go-v2/service/sqs"
-	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
-	"github.com/aws/smithy-go"
-
+	"rapport/shared/awsapi"
 	"rapport/shared/fault"
 	"rapport/shared/queue"
 )
@@ -30,8 +26,8 @@ func (q *Queue) CreateQueues(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		out, err := q.opt.Client.GetQueueAttributes(ctx, &api.GetQueueAttributesInput{QueueUrl: &dead, AttributeNames: []types.QueueAttributeName{types.QueueAttributeNameQueueArn}})
-		if err != nil {
+		var out attributesOut
+		if err := q.call(ctx, "GetQueueAttributes", attributesIn{dead, []string{"QueueArn"}}, &out); err != nil {
 			return classify(err, "create "+l.dead)
 		}
 		policy, err := json.Marshal(map[string]any{"deadLetterTargetArn": out.Attributes["QueueArn"], "maxReceiveCount": queue.MaxReceives})
@@ -47,11 +43,11 @@ func (q *Queue) CreateQueues(ctx context.Context) error {
 }
 
 func (q *Queue) create(ctx context.Context, name string, attributes map[string]string) (url string, err error) {
-	out, err := q.opt.Client.CreateQueue(ctx, &api.CreateQueueInput{QueueName: &name, Attributes: attributes})
-	if err != nil {
+	var out queueURL
+	if err := q.call(ctx, "CreateQueue", map[string]any{"QueueName": name, "Attributes": attributes}, &out); err != nil {
 		return "", classify(err, "create "+name)
 	}
-	return aws.ToString(out.QueueUrl), nil
+	return out.URL, nil
 }
 
 // Depth counts every lane, approximately. Oldest stays 0: the service tells it to CloudWatch only.
@@ -81,15 +77,14 @@ func (q *Queue) count(ctx context.Context, name string) (waiting, held, delayed 
 	if err != nil {
 		return 0, 0, 0, classify(err, "count "+name)
 	}
-	names := []types.QueueAttributeName{types.QueueAttributeNameApproximateNumberOfMessages,
-		types.QueueAttributeNameApproximateNumberOfMessagesNotVisible, types.QueueAttributeNameApproximateNumberOfMessagesDelayed}
-	out, err := q.opt.Client.GetQueueAttributes(ctx, &api.GetQueueAttributesInput{QueueUrl: &url, AttributeNames: names})
-	if err != nil {
+	names := []string{"ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible", "ApproximateNumberOfMessagesDelayed"}
+	var out attributesOut
+	if err := q.call(ctx, "GetQueueAttributes", attributesIn{url, names}, &out); err != nil {
 		return 0, 0, 0, classify(err, "count "+name)
 	}
 	var numbers [3]int
 	for i, name := range names {
-		numbers[i], _ = strconv.Atoi(out.Attributes[string(name)])
+		numbers[i], _ = strconv.Atoi(out.Attributes[name])
 	}
 	return numbers[0], numbers[1], numbers[2], nil
 }
@@ -143,7 +138,7 @@ func (q *Queue) letters(ctx context.Context, l lane, limit int) ([]received, err
 	return all, nil
 }
 
-func labelled(r received, name string) string { return aws.ToString(r.labels[name].StringValue) }
+func labelled(r received, name string) string { return r.labels[name].StringValue }
 
 // Redrive sends dead letters back to their lane, each before it is removed: cut in between, one may come twice.
 func (q *Queue) Redrive(ctx context.Context, name queue.Lane, limit int) (int, error) {
@@ -177,9 +172,9 @@ func (q *Queue) Redrive(ctx context.Context, name queue.Lane, limit int) (int, e
 func (q *Queue) resend(ctx context.Context, l lane, letters []received) (sent []received, err error) {
 	envelopes, errs := make([]envelope, len(letters)), make([]error, len(letters))
 	for i, r := range letters {
-		envelopes[i] = envelope{at: i, lane: l, entry: types.SendMessageBatchRequestEntry{MessageBody: aws.String(r.text)}}
+		envelopes[i] = envelope{at: i, lane: l, entry: entry{MessageBody: r.text}}
 		if r.group != "" {
-			envelopes[i].entry.MessageGroupId = aws.String(r.group)
+			envelopes[i].entry.MessageGroupId = r.group
 		}
 	}
 	for batch := range batches(envelopes) {
@@ -201,11 +196,11 @@ func decimal(n int32) string { return strconv.Itoa(int(n)) }
 
 // permanent tells whether an error stays until somebody mends the queue or the rights to it.
 func permanent(err error) bool {
-	var e smithy.APIError
+	var e *awsapi.Error
 	if !errors.As(err, &e) {
 		return false
 	}
-	switch e.ErrorCode() {
+	switch e.Code {
 	case "QueueDoesNotExist", "AWS.SimpleQueueService.NonExistentQueue", "AccessDenied", "AccessDeniedException", "KmsAccessDenied", "KmsNotFound",
 		"InvalidSecurity", "InvalidClientTokenId", "UnrecognizedClientException", "SignatureDoesNotMatch":
 		return true

@@ -6,10 +6,6 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	api "github.com/aws/aws-sdk-go-v2/service/sqs"
-	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
-
 	"rapport/shared/fault"
 	"rapport/shared/queue"
 )
@@ -29,7 +25,7 @@ type received struct {
 	group   string // the encoded group
 	receipt string
 	sent    time.Time
-	labels  map[string]types.MessageAttributeValue
+	labels  map[string]attribute
 	bad     error // why the body cannot be read
 }
 
@@ -88,10 +84,9 @@ func (q *Queue) receive(ctx context.Context, l lane, from string, size int, hide
 	var all []received
 	for len(all) < size {
 		n := min(size-len(all), perCall)
-		out, err := q.opt.Client.ReceiveMessage(ctx, &api.ReceiveMessageInput{QueueUrl: &url, MaxNumberOfMessages: int32(n), WaitTimeSeconds: wait,
-			VisibilityTimeout: seconds(hide), MessageAttributeNames: []string{"All"},
-			MessageSystemAttributeNames: []types.MessageSystemAttributeName{types.MessageSystemAttributeNameApproximateReceiveCount,
-				types.MessageSystemAttributeNameMessageGroupId, types.MessageSystemAttributeNameSentTimestamp}})
+		var out receiveOut
+		err := q.call(ctx, "ReceiveMessage", receiveIn{QueueURL: url, MaxNumberOfMessages: n, WaitTimeSeconds: wait, VisibilityTimeout: seconds(hide),
+			MessageAttributeNames: []string{"All"}, MessageSystemAttributeNames: []string{receiveCount, messageGroup, sentTimestamp}}, &out)
 		if err != nil && len(all) == 0 {
 			return nil, err
 		}
@@ -107,13 +102,12 @@ func (q *Queue) receive(ctx context.Context, l lane, from string, size int, hide
 }
 
 // open reads a message.
-func open(l lane, m types.Message) received {
-	r := received{text: aws.ToString(m.Body), receipt: aws.ToString(m.ReceiptHandle), labels: m.MessageAttributes,
-		group: m.Attributes[string(types.MessageSystemAttributeNameMessageGroupId)]}
-	count, _ := strconv.Atoi(m.Attributes[string(types.MessageSystemAttributeNameApproximateReceiveCount)])
-	millis, _ := strconv.ParseInt(m.Attributes[string(types.MessageSystemAttributeNameSentTimestamp)], 10, 64)
+func open(l lane, m message) received {
+	r := received{text: m.Body, receipt: m.ReceiptHandle, labels: m.MessageAttributes, group: m.Attributes[messageGroup]}
+	count, _ := strconv.Atoi(m.Attributes[receiveCount])
+	millis, _ := strconv.ParseInt(m.Attributes[sentTimestamp], 10, 64)
 	r.sent = time.UnixMilli(millis).UTC()
-	r.Message = queue.Message{ID: aws.ToString(m.MessageId), Lane: l.name, Group: Group(r.group), Receives: max(count, 1)}
+	r.Message = queue.Message{ID: m.MessageID, Lane: l.name, Group: Group(r.group), Receives: max(count, 1)}
 	r.Body, r.bad = Decode(r.text)
 	return r
 }
@@ -232,9 +226,9 @@ func (q *Queue) killAll(ctx context.Context, l lane, batch []received, reasons [
 
 // kill puts a copy of a message among the dead letters.
 func (q *Queue) kill(ctx context.Context, l lane, r received, reason error) error {
-	e := envelope{lane: l, entry: types.SendMessageBatchRequestEntry{MessageBody: aws.String(r.text)}}
+	e := envelope{lane: l, entry: entry{MessageBody: r.text}}
 	if r.group != "" {
-		e.entry.MessageGroupId = aws.String(r.group)
+		e.entry.MessageGroupId = r.group
 	}
 	return q.bury(ctx, e, r.Message, reason.Error())
 }
@@ -243,12 +237,13 @@ func (q *Queue) kill(ctx context.Context, l lane, r received, reason error) erro
 func (q *Queue) remove(ctx context.Context, name string, batch []received) (gone int) {
 	for len(batch) > 0 {
 		n := min(len(batch), perCall)
-		entries := make([]types.DeleteMessageBatchRequestEntry, n)
+		entries := make([]handle, n)
 		for i, r := range batch[:n] {
-			entries[i] = types.DeleteMessageBatchRequestEntry{Id: aws.String(strconv.Itoa(i)), ReceiptHandle: aws.String(r.receipt)}
+			entries[i] = handle{ID: strconv.Itoa(i), ReceiptHandle: r.receipt}
 		}
 		if url, err := q.url(ctx, name); err == nil {
-			if out, err := q.opt.Client.DeleteMessageBatch(ctx, &api.DeleteMessageBatchInput{QueueUrl: &url, Entries: entries}); err == nil {
+			var out batchOut
+			if q.call(ctx, "DeleteMessageBatch", batchIn{url, entries}, &out) == nil {
 				gone += len(out.Successful)
 			}
 		}
@@ -268,12 +263,12 @@ func (q *Queue) release(ctx context.Context, name string, batch []received) {
 func (q *Queue) hide(ctx context.Context, name string, batch []received, waits []int32) {
 	for len(batch) > 0 {
 		n := min(len(batch), perCall)
-		entries := make([]types.ChangeMessageVisibilityBatchRequestEntry, n)
+		entries := make([]handle, n)
 		for i, r := range batch[:n] {
-			entries[i] = types.ChangeMessageVisibilityBatchRequestEntry{Id: aws.String(strconv.Itoa(i)), ReceiptHandle: aws.String(r.receipt), VisibilityTimeout: waits[i]}
+			entries[i] = handle{ID: strconv.Itoa(i), ReceiptHandle: r.receipt, VisibilityTimeout: &waits[i]}
 		}
 		if url, err := q.url(ctx, name); err == nil {
-			_, _ = q.opt.Client.ChangeMessageVisibilityBatch(ctx, &api.ChangeMessageVisibilityBatchInput{QueueUrl: &url, Entries: entries})
+			_ = q.call(ctx, "ChangeMessageVisibilityBatch", batchIn{url, entries}, nil)
 		}
 		batch, waits = batch[n:], waits[n:]
 	}

@@ -18,13 +18,9 @@ import (
 	"sync"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	api "github.com/aws/aws-sdk-go-v2/service/sqs"
-	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
-
+	"rapport/shared/awsapi"
 	"rapport/shared/fault"
 	"rapport/shared/queue"
-	"rapport/shared/rest"
 	"rapport/shared/topology"
 )
 
@@ -43,7 +39,7 @@ const (
 
 // Options of the queues.
 type Options struct {
-	Client *api.Client
+	Client *awsapi.Client    // of sqs, with JSON 1.0
 	Prefix string            // of the queues' names: prefix + lane, and prefix + lane + "-dead"
 	Queues []topology.Queue  // the lanes, each with its visibility timeout
 	URLs   map[string]string // addresses that are known already, by lane; others are asked for once
@@ -72,7 +68,6 @@ type lane struct {
 
 // New makes the queues' client. It asks nothing of the service yet.
 func New(o Options) *Queue {
-	o.Client = api.New(o.Client.Options(), func(c *api.Options) { c.HTTPClient = rest.Whole{Next: c.HTTPClient} })
 	q := &Queue{opt: o, wait: 5, urls: map[string]string{}, suspects: map[string]bool{}}
 	if o.Wait > 0 {
 		q.wait = min(seconds(o.Wait), 20)
@@ -91,7 +86,7 @@ func New(o Options) *Queue {
 type envelope struct {
 	at    int // its place in the call
 	lane  lane
-	entry types.SendMessageBatchRequestEntry
+	entry entry
 }
 
 // Send stores messages.
@@ -135,9 +130,9 @@ func (q *Queue) seal(m queue.Message) (envelope, error) {
 	if err != nil {
 		return envelope{}, err
 	}
-	e := envelope{lane: l, entry: types.SendMessageBatchRequestEntry{MessageBody: &text, DelaySeconds: seconds(m.Delay)}}
+	e := envelope{lane: l, entry: entry{MessageBody: text, DelaySeconds: seconds(m.Delay)}}
 	if m.Group != "" {
-		e.entry.MessageGroupId = aws.String(groupID(m.Group))
+		e.entry.MessageGroupId = groupID(m.Group)
 	}
 	return e, nil
 }
@@ -148,7 +143,7 @@ func batches(all []envelope) func(func([]envelope) bool) {
 		for len(all) > 0 {
 			n, size := 0, 0
 			for n < min(len(all), perCall) {
-				size += len(*all[n].entry.MessageBody)
+				size += len(all[n].entry.MessageBody)
 				if n > 0 && size > service {
 					break
 				}
@@ -166,22 +161,22 @@ func batches(all []envelope) func(func([]envelope) bool) {
 func (q *Queue) send(ctx context.Context, name string, batch []envelope, errs []error) {
 	url, err := q.url(ctx, name)
 	if err == nil {
-		entries := make([]types.SendMessageBatchRequestEntry, len(batch))
+		entries := make([]entry, len(batch))
 		for i, e := range batch {
-			e.entry.Id = aws.String(strconv.Itoa(i))
+			e.entry.ID = strconv.Itoa(i)
 			entries[i] = e.entry
 		}
-		var out *api.SendMessageBatchOutput
-		if out, err = q.opt.Client.SendMessageBatch(ctx, &api.SendMessageBatchInput{QueueUrl: &url, Entries: entries}); err == nil {
+		var out batchOut
+		if err = q.call(ctx, "SendMessageBatch", batchIn{url, entries}, &out); err == nil {
 			sent := make([]bool, len(batch))
 			for _, ok := range out.Successful {
-				if i, err := strconv.Atoi(aws.ToString(ok.Id)); err == nil && i >= 0 && i < len(batch) {
+				if i, err := strconv.Atoi(ok.ID); err == nil && i >= 0 && i < len(batch) {
 					sent[i] = true
 				}
 			}
-			refused := map[string]types.BatchResultErrorEntry{}
+			refused := map[string]entryFailed{}
 			for _, f := range out.Failed {
-				refused[aws.ToString(f.Id)] = f
+				refused[f.ID] = f
 			}
 			for i, e := range batch {
 				if !sent[i] {
@@ -197,15 +192,15 @@ func (q *Queue) send(ctx context.Context, name string, batch []envelope, errs []
 }
 
 // entryError gives the fault of one message of a request that was accepted.
-func entryError(f types.BatchResultErrorEntry, name string) error {
+func entryError(f entryFailed, name string) error {
 	kind := fault.Transient
-	if aws.ToString(f.Code) == "InvalidMessageContents" {
+	if f.Code == "InvalidMessageContents" {
 		kind = fault.Invalid
 	}
-	if f.Code == nil {
+	if f.Code == "" {
 		return fault.New(kind, "queue: send to %s: the service did not answer for this message", name)
 	}
-	return fault.New(kind, "queue: send to %s: %s: %s", name, *f.Code, aws.ToString(f.Message))
+	return fault.New(kind, "queue: send to %s: %s: %s", name, f.Code, f.Message)
 }
 
 // Bury moves a copy of a message to the dead letters of its lane, with a reason. The caller then removes the message,
@@ -220,9 +215,9 @@ func (q *Queue) Bury(ctx context.Context, m queue.Message, reason string) error 
 }
 
 func (q *Queue) bury(ctx context.Context, e envelope, m queue.Message, reason string) error {
-	e.entry.MessageAttributes = map[string]types.MessageAttributeValue{}
+	e.entry.MessageAttributes = map[string]attribute{}
 	for name, text := range map[string]string{"reason": label(reason, maxReason), "id": label(m.ID, 200), "receives": strconv.Itoa(m.Receives)} {
-		e.entry.MessageAttributes[name] = types.MessageAttributeValue{DataType: aws.String("String"), StringValue: aws.String(text)}
+		e.entry.MessageAttributes[name] = attribute{DataType: "String", StringValue: text}
 	}
 	errs := make([]error, 1)
 	e.at = 0
@@ -248,11 +243,11 @@ func (q *Queue) url(ctx context.Context, name string) (string, error) {
 	if url != "" {
 		return url, nil
 	}
-	out, err := q.opt.Client.GetQueueUrl(ctx, &api.GetQueueUrlInput{QueueName: &name})
-	if err != nil {
+	var out queueURL
+	if err := q.call(ctx, "GetQueueUrl", map[string]string{"QueueName": name}, &out); err != nil {
 		return "", err
 	}
-	url = aws.ToString(out.QueueUrl)
+	url = out.URL
 	q.mu.Lock()
 	q.urls[name] = url
 	q.mu.Unlock()

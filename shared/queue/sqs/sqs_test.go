@@ -17,11 +17,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
-	api "github.com/aws/aws-sdk-go-v2/service/sqs"
-	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
+	"rapport/shared/awsapi"
 	"rapport/shared/emulator"
 	"rapport/shared/fault"
 	"rapport/shared/queue"
@@ -37,9 +35,14 @@ func TestMain(m *testing.M) {
 	emulator.Main(m)
 }
 
-func client(endpoint string) *api.Client {
-	return api.New(api.Options{Region: emulator.Region, BaseEndpoint: &endpoint, RetryMaxAttempts: 1,
+func client(t testing.TB, endpoint string) *awsapi.Client {
+	t.Helper()
+	c, err := awsapi.New(awsapi.Options{Service: "sqs", Region: emulator.Region, Endpoint: endpoint, HTTP: http.DefaultClient, JSON: "1.0", Tries: 1,
 		Credentials: credentials.NewStaticCredentialsProvider(emulator.Key, emulator.Key, "")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
 }
 
 // lanes are hidden for long enough that a busy machine settles in time.
@@ -48,7 +51,7 @@ var lanes = []topology.Queue{{Name: "one", Visibility: 2 * time.Second}, {Name: 
 // fresh makes queues that nobody else uses.
 func fresh(t testing.TB) *Queue {
 	t.Helper()
-	q := New(Options{Client: client(emulator.URL(t)), Prefix: "t" + rand.Text() + "-", Queues: lanes, Wait: time.Second})
+	q := New(Options{Client: client(t, emulator.URL(t)), Prefix: "t" + rand.Text() + "-", Queues: lanes, Wait: time.Second})
 	if err := q.CreateQueues(t.Context()); err != nil {
 		t.Fatal(err)
 	}
@@ -104,7 +107,7 @@ func spoiled(t *testing.T, q *Queue, spoil func(operation string, call int, body
 	}))
 	t.Cleanup(server.Close)
 	o := q.opt
-	o.Client = client(server.URL)
+	o.Client = client(t, server.URL)
 	return New(o), s
 }
 
@@ -153,8 +156,8 @@ func TestCreateQueues(t *testing.T) {
 	for name, want := range map[string]map[string]string{q.opt.Prefix + "one": {"VisibilityTimeout": "2", "MessageRetentionPeriod": "1209600"}, q.opt.Prefix + "one-dead": {"MessageRetentionPeriod": "1209600"}} {
 		at, err := q.url(t.Context(), name)
 		must(t, err)
-		out, err := q.opt.Client.GetQueueAttributes(t.Context(), &api.GetQueueAttributesInput{QueueUrl: &at, AttributeNames: []types.QueueAttributeName{types.QueueAttributeNameAll}})
-		must(t, err)
+		var out attributesOut
+		must(t, q.call(t.Context(), "GetQueueAttributes", attributesIn{at, []string{"All"}}, &out))
 		for key, value := range want {
 			if out.Attributes[key] != value {
 				t.Errorf("%s of %s is %q, want %q", key, name, out.Attributes[key], value)
@@ -283,7 +286,7 @@ func TestForeignMessage(t *testing.T) {
 	q := fresh(t)
 	at, err := q.url(t.Context(), q.opt.Prefix+"one")
 	must(t, err)
-	_, err = q.opt.Client.SendMessage(t.Context(), &api.SendMessageInput{QueueUrl: &at, MessageBody: aws.String(`{"hello":1}`)})
+	err = q.call(t.Context(), "SendMessage", map[string]string{"QueueUrl": at, "MessageBody": `{"hello":1}`}, nil)
 	must(t, err)
 	must(t, q.Send(t.Context(), queue.Message{Lane: "one", Body: []byte("ours")})...)
 	if got := drain(t, q, "one", 1, accept); string(got[0].Body) != "ours" {
@@ -355,7 +358,7 @@ func TestRedriveCut(t *testing.T) {
 
 func TestConsumeWithoutQueue(t *testing.T) {
 	t.Parallel()
-	q := New(Options{Client: client(emulator.URL(t)), Prefix: "none-", Queues: lanes})
+	q := New(Options{Client: client(t, emulator.URL(t)), Prefix: "none-", Queues: lanes})
 	handler := func(context.Context, []queue.Message) []error { panic("nothing to hand out") }
 	if err := q.Consume(t.Context(), "one", 10, handler); !fault.Is(err, fault.Transient) || !strings.Contains(err.Error(), "none-one") {
 		t.Errorf("consuming a missing queue gave %v, want an error that names it", err)
@@ -389,7 +392,7 @@ func TestConsumeGoesOn(t *testing.T) {
 func TestEndLetsGo(t *testing.T) {
 	t.Parallel()
 	slow := []topology.Queue{{Name: "one", Visibility: time.Hour}}
-	q := New(Options{Client: client(emulator.URL(t)), Prefix: "t" + rand.Text() + "-", Queues: slow, Wait: time.Second})
+	q := New(Options{Client: client(t, emulator.URL(t)), Prefix: "t" + rand.Text() + "-", Queues: slow, Wait: time.Second})
 	must(t, q.CreateQueues(t.Context()))
 	must(t, q.Send(t.Context(), queue.Message{Lane: "one", Body: []byte("a")}, queue.Message{Lane: "one", Body: []byte("b")}, queue.Message{Lane: "one", Body: []byte("c")})...)
 	l, err := q.lane("one")

@@ -2,28 +2,24 @@ package dynamo
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"iter"
 	"strconv"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
-	"github.com/aws/smithy-go"
-
+	"rapport/shared/awsapi"
 	"rapport/shared/fault"
 	"rapport/shared/store"
 )
 
 // table speaks the service's words.
 type table struct {
-	client *dynamodb.Client
+	client *awsapi.Client
 	name   string
 	now    func() time.Time
+	used   func(kind string, units float64) // nil = nobody counts
 }
-
-type attributes = map[string]types.AttributeValue
 
 // Conditions and filters; an item without "x" never expires.
 const (
@@ -44,44 +40,47 @@ const largest = 10_000
 // CreateTable makes the table where it is missing, billed by request, and waits until it can be used. For tests and
 // local use; in AWS the stack makes it.
 func (t *table) CreateTable(ctx context.Context) error {
-	_, err := t.client.CreateTable(ctx, &dynamodb.CreateTableInput{
-		TableName: &t.name, BillingMode: types.BillingModePayPerRequest,
-		AttributeDefinitions: []types.AttributeDefinition{
-			{AttributeName: aws.String("part"), AttributeType: types.ScalarAttributeTypeS},
-			{AttributeName: aws.String("sort"), AttributeType: types.ScalarAttributeTypeS}},
-		KeySchema: []types.KeySchemaElement{
-			{AttributeName: aws.String("part"), KeyType: types.KeyTypeHash},
-			{AttributeName: aws.String("sort"), KeyType: types.KeyTypeRange}},
-	})
-	var exists *types.ResourceInUseException
-	if err != nil && !errors.As(err, &exists) {
+	err := t.call(ctx, "CreateTable", map[string]any{"TableName": t.name, "BillingMode": "PAY_PER_REQUEST",
+		"AttributeDefinitions": []map[string]string{{"AttributeName": "part", "AttributeType": "S"}, {"AttributeName": "sort", "AttributeType": "S"}},
+		"KeySchema":            []map[string]string{{"AttributeName": "part", "KeyType": "HASH"}, {"AttributeName": "sort", "KeyType": "RANGE"}}}, nil)
+	exists := refusedFor(err, "ResourceInUseException") != nil
+	if err != nil && !exists {
 		return classify(err, "create the table")
 	}
-	wait := dynamodb.NewTableExistsWaiter(t.client)
-	if err := wait.Wait(ctx, &dynamodb.DescribeTableInput{TableName: &t.name}, time.Minute); err != nil {
-		return classify(err, "create the table")
+	for wait := firstWait; ; wait = min(2*wait, lastWait) {
+		var out struct {
+			Table struct{ TableStatus string }
+		}
+		if err := t.call(ctx, "DescribeTable", map[string]any{"TableName": t.name}, &out); err != nil {
+			return classify(err, "create the table")
+		}
+		if out.Table.TableStatus == "ACTIVE" {
+			break
+		}
+		if err := sleep(ctx, wait); err != nil {
+			return classify(err, "create the table")
+		}
 	}
-	if exists != nil {
+	if exists {
 		return nil
 	}
-	_, err = t.client.UpdateTimeToLive(ctx, &dynamodb.UpdateTimeToLiveInput{TableName: &t.name,
-		TimeToLiveSpecification: &types.TimeToLiveSpecification{AttributeName: aws.String("x"), Enabled: aws.Bool(true)}})
-	return classify(err, "create the table")
+	return classify(t.call(ctx, "UpdateTimeToLive", map[string]any{"TableName": t.name,
+		"TimeToLiveSpecification": map[string]any{"AttributeName": "x", "Enabled": true}}, nil), "create the table")
 }
 
 // read gets keys, all different and at most 100, and asks again for those the service left out: at once while it
 // gives some (an answer is at most 16 MB), after a growing wait when it gives none (too many requests).
-func (t *table) read(ctx context.Context, keys []store.Key, consistent bool, found func(store.Item)) error {
-	ask := make([]attributes, len(keys))
-	for i, key := range keys {
+func (t *table) read(ctx context.Context, list []store.Key, consistent bool, found func(store.Item)) error {
+	ask := make([]attributes, len(list))
+	for i, key := range list {
 		ask[i] = keyOf(key)
 	}
 	for wait := firstWait; ; {
-		out, err := t.client.BatchGetItem(ctx, &dynamodb.BatchGetItemInput{
-			RequestItems: map[string]types.KeysAndAttributes{t.name: {Keys: ask, ConsistentRead: &consistent}}})
-		if err != nil {
+		var out batchGetOut
+		if err := t.call(ctx, "BatchGetItem", batchGet{map[string]keys{t.name: {Keys: ask, ConsistentRead: consistent}}, t.counted()}, &out); err != nil {
 			return classify(err, "get")
 		}
+		t.count("reads", out.ConsumedCapacity...)
 		for _, values := range out.Responses[t.name] {
 			item, err := t.item(values)
 			if err != nil {
@@ -99,12 +98,8 @@ func (t *table) read(ctx context.Context, keys []store.Key, consistent bool, fou
 			ask, wait = left, firstWait
 			continue
 		}
-		timer := time.NewTimer(wait)
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
-			return classify(ctx.Err(), "get")
+		if err := sleep(ctx, wait); err != nil {
+			return classify(err, "get")
 		}
 		wait = min(2*wait, lastWait)
 	}
@@ -113,57 +108,66 @@ func (t *table) read(ctx context.Context, keys []store.Key, consistent bool, fou
 // put writes one item if its version is what is stored.
 func (t *table) put(ctx context.Context, item store.Item) store.Result {
 	values := keyOf(item.Key())
-	values["v"] = &types.AttributeValueMemberN{Value: number(item.Version + 1)}
+	values["v"] = attribute{N: number(item.Version + 1)}
 	if len(item.Data) > 0 {
-		values["d"] = &types.AttributeValueMemberB{Value: item.Data}
+		values["d"] = attribute{B: item.Data}
 	}
 	if !item.Expires.IsZero() {
-		values["x"] = &types.AttributeValueMemberN{Value: number(max(1, item.Expires.Unix()))}
+		values["x"] = attribute{N: number(max(1, item.Expires.Unix()))}
 	}
 	condition, names, operands := t.condition(item.Version)
-	_, err := t.client.PutItem(ctx, &dynamodb.PutItemInput{TableName: &t.name, Item: values,
-		ConditionExpression: &condition, ExpressionAttributeNames: names, ExpressionAttributeValues: operands,
-		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld})
-	if err != nil {
-		return t.refused(err, "put", item)
+	in := write{TableName: t.name, Item: values, ConditionExpression: condition, ExpressionAttributeNames: names, ExpressionAttributeValues: operands,
+		ReturnValuesOnConditionCheckFailure: allOld, ReturnConsumedCapacity: t.counted()}
+	var out writeOut
+	if err := t.call(ctx, "PutItem", in, &out); err != nil {
+		return t.refused(err, "put", item, values)
 	}
+	t.count("writes", out.ConsumedCapacity)
 	return store.Result{Version: item.Version + 1}
 }
 
 // remove deletes one item if its version is what is stored.
 func (t *table) remove(ctx context.Context, item store.Item) store.Result {
-	in := &dynamodb.DeleteItemInput{TableName: &t.name, Key: keyOf(item.Key())}
+	in := write{TableName: t.name, Key: keyOf(item.Key()), ReturnConsumedCapacity: t.counted()}
 	if item.Version != store.AnyVersion {
 		condition, names, operands := t.condition(item.Version)
 		if item.Version == 0 { // what is absent cannot be deleted, what is there has another version
-			condition, names, operands = "#v = :v", map[string]string{"#v": "v"}, attributes{":v": &types.AttributeValueMemberN{Value: "0"}}
+			condition, names, operands = "#v = :v", map[string]string{"#v": "v"}, attributes{":v": attribute{N: "0"}}
 		}
-		in.ConditionExpression, in.ExpressionAttributeNames, in.ExpressionAttributeValues = &condition, names, operands
-		in.ReturnValuesOnConditionCheckFailure = types.ReturnValuesOnConditionCheckFailureAllOld
+		in.ConditionExpression, in.ExpressionAttributeNames, in.ExpressionAttributeValues = condition, names, operands
+		in.ReturnValuesOnConditionCheckFailure = allOld
 	}
-	if _, err := t.client.DeleteItem(ctx, in); err != nil {
-		return t.refused(err, "delete", item)
+	var out writeOut
+	if err := t.call(ctx, "DeleteItem", in, &out); err != nil {
+		return t.refused(err, "delete", item, nil)
 	}
+	t.count("writes", out.ConsumedCapacity)
 	return store.Result{}
 }
 
 // condition gives the expression under which a version may be replaced.
 func (t *table) condition(version int64) (string, map[string]string, attributes) {
-	operands := attributes{":now": &types.AttributeValueMemberN{Value: number(t.now().Unix())}}
+	operands := attributes{":now": attribute{N: number(t.now().Unix())}}
 	if version == 0 {
 		return whenAbsent, map[string]string{"#part": "part", "#x": "x"}, operands
 	}
-	operands[":v"] = &types.AttributeValueMemberN{Value: number(version)}
+	operands[":v"] = attribute{N: number(version)}
 	return whenVersion, map[string]string{"#v": "v", "#x": "x"}, operands
 }
 
-// refused turns an error of a write into a result; a failed condition becomes a conflict with what is stored.
-func (t *table) refused(err error, verb string, item store.Item) store.Result {
-	var failed *types.ConditionalCheckFailedException
-	if !errors.As(err, &failed) {
+// refused turns an error of a write into a result; a failed condition becomes a conflict with what is stored. It is charged
+// too but told by nobody: it costs what the item that was to be written would have cost, one unit at least.
+func (t *table) refused(err error, verb string, item store.Item, values attributes) store.Result {
+	failed := refusedFor(err, "ConditionalCheckFailedException")
+	if failed == nil {
 		return store.Result{Err: classify(err, verb)}
 	}
-	stored, err := t.item(failed.Item)
+	t.count("writes", &capacity{units(values)})
+	var old struct{ Item attributes }
+	if err := json.Unmarshal(failed.Body, &old); err != nil {
+		return store.Result{Err: fault.New(fault.Transient, "store: %s: the service's refusal cannot be read: %w", verb, err)}
+	}
+	stored, err := t.item(old.Item)
 	if err != nil {
 		return store.Result{Err: err}
 	}
@@ -178,7 +182,7 @@ func (t *table) refused(err error, verb string, item store.Item) store.Result {
 // has expired.
 func (t *table) pages(ctx context.Context, r store.Range) iter.Seq2[[]store.Item, error] {
 	condition, names := "#part = :part", map[string]string{"#part": "part", "#x": "x"}
-	operands := attributes{":part": &types.AttributeValueMemberS{Value: r.Part}}
+	operands := attributes{":part": attribute{S: r.Part}}
 	switch {
 	case r.From != "" && r.To != "":
 		condition += " AND #sort BETWEEN :from AND :to"
@@ -188,13 +192,13 @@ func (t *table) pages(ctx context.Context, r store.Range) iter.Seq2[[]store.Item
 		condition += " AND #sort < :to"
 	}
 	if r.From != "" {
-		names["#sort"], operands[":from"] = "sort", &types.AttributeValueMemberS{Value: r.From}
+		names["#sort"], operands[":from"] = "sort", attribute{S: r.From}
 	}
 	if r.To != "" {
-		names["#sort"], operands[":to"] = "sort", &types.AttributeValueMemberS{Value: r.To}
+		names["#sort"], operands[":to"] = "sort", attribute{S: r.To}
 	}
-	in := &dynamodb.QueryInput{TableName: &t.name, ConsistentRead: aws.Bool(true), ScanIndexForward: aws.Bool(!r.Desc),
-		KeyConditionExpression: &condition, FilterExpression: aws.String(whenAlive), ExpressionAttributeNames: names, ExpressionAttributeValues: operands}
+	in := query{TableName: t.name, ConsistentRead: true, ScanIndexForward: !r.Desc, KeyConditionExpression: condition, FilterExpression: whenAlive,
+		ExpressionAttributeNames: names, ExpressionAttributeValues: operands, ReturnConsumedCapacity: t.counted()}
 	return func(yield func([]store.Item, error) bool) {
 		size := min(r.Limit, largest)
 		if r.To != "" {
@@ -202,14 +206,15 @@ func (t *table) pages(ctx context.Context, r store.Range) iter.Seq2[[]store.Item
 		}
 		for ; ; size = min(2*size, largest) {
 			if r.Limit > 0 {
-				in.Limit = aws.Int32(int32(size))
+				in.Limit = size
 			}
-			operands[":now"] = &types.AttributeValueMemberN{Value: number(t.now().Unix())}
-			out, err := t.client.Query(ctx, in)
-			if err != nil {
+			operands[":now"] = attribute{N: number(t.now().Unix())}
+			var out queryOut
+			if err := t.call(ctx, "Query", in, &out); err != nil {
 				yield(nil, classify(err, "list"))
 				return
 			}
+			t.count("reads", out.ConsumedCapacity)
 			page := make([]store.Item, 0, len(out.Items))
 			for _, values := range out.Items {
 				item, err := t.item(values)
@@ -230,7 +235,7 @@ func (t *table) pages(ctx context.Context, r store.Range) iter.Seq2[[]store.Item
 }
 
 func keyOf(key store.Key) attributes {
-	return attributes{"part": &types.AttributeValueMemberS{Value: key.Part}, "sort": &types.AttributeValueMemberS{Value: key.Sort}}
+	return attributes{"part": attribute{S: key.Part}, "sort": attribute{S: key.Sort}}
 }
 
 // item reads an item; what is missing or expired has Version 0.
@@ -239,17 +244,12 @@ func (t *table) item(values attributes) (store.Item, error) {
 	if len(values) == 0 {
 		return item, nil
 	}
-	if v, ok := values["part"].(*types.AttributeValueMemberS); ok {
-		item.Part = v.Value
-	}
-	if v, ok := values["sort"].(*types.AttributeValueMemberS); ok {
-		item.Sort = v.Value
-	}
-	version, err := integer(values["v"])
+	item.Part, item.Sort = values["part"].S, values["sort"].S
+	version, err := integer(values, "v")
 	if err != nil {
 		return store.Item{}, fault.New(fault.Unknown, "store: the item %.80q in table %s is not ours: %w", item.Key(), t.name, err)
 	}
-	at, err := integer(values["x"])
+	at, err := integer(values, "x")
 	if err != nil {
 		return store.Item{}, fault.New(fault.Unknown, "store: the item %.80q in table %s is not ours: %w", item.Key(), t.name, err)
 	}
@@ -259,22 +259,17 @@ func (t *table) item(values attributes) (store.Item, error) {
 	if item.Version = version; at != 0 {
 		item.Expires = time.Unix(at, 0).UTC()
 	}
-	if v, ok := values["d"].(*types.AttributeValueMemberB); ok {
-		item.Data = v.Value
-	}
+	item.Data = values["d"].B
 	return item, nil
 }
 
 // integer reads a number; a missing one is 0.
-func integer(value types.AttributeValue) (int64, error) {
-	if value == nil {
+func integer(values attributes, name string) (int64, error) {
+	value, there := values[name]
+	if !there {
 		return 0, nil
 	}
-	v, ok := value.(*types.AttributeValueMemberN)
-	if !ok {
-		return 0, errNoNumber
-	}
-	n, err := strconv.ParseInt(v.Value, 10, 64)
+	n, err := strconv.ParseInt(value.N, 10, 64)
 	if err != nil {
 		return 0, errNoNumber
 	}
@@ -287,9 +282,9 @@ func classify(err error, verb string) error {
 	if err == nil {
 		return nil
 	}
-	var api smithy.APIError
-	if errors.As(err, &api) {
-		switch api.ErrorCode() {
+	var refusal *awsapi.Error
+	if errors.As(err, &refusal) {
+		switch refusal.Code {
 		case "ValidationException", "SerializationException", "ItemCollectionSizeLimitExceededException":
 			return fault.New(fault.Unknown, "store: %s: %w", verb, err)
 		}

@@ -20,10 +20,8 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-
+	"rapport/shared/awsapi"
 	"rapport/shared/fault"
-	"rapport/shared/rest"
 	"rapport/shared/store"
 )
 
@@ -39,9 +37,10 @@ const (
 
 // Options of a store.
 type Options struct {
-	Client *dynamodb.Client // its HTTP client should keep at least 16 idle connections
+	Client *awsapi.Client // of dynamodb, with JSON 1.0; its HTTP client should keep at least 16 idle connections
 	Table  string
-	Now    func() time.Time // for expiry; nil = time.Now
+	Now    func() time.Time                 // for expiry; nil = time.Now
+	Used   func(kind string, units float64) // told of the units that calls used, of kind "reads" or "writes"; nil = nobody counts
 }
 
 // Store is a store.Store over a table. Safe for concurrent use.
@@ -55,8 +54,7 @@ func New(o Options) *Store {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
-	client := dynamodb.New(o.Client.Options(), func(c *dynamodb.Options) { c.HTTPClient = rest.Whole{Next: c.HTTPClient} })
-	return &Store{table{client: client, name: o.Table, now: o.Now}}
+	return &Store{table{client: o.Client, name: o.Table, now: o.Now, used: o.Used}}
 }
 
 // Get reads up to store.MaxGet items.

@@ -14,11 +14,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
+	"rapport/shared/awsapi"
 	"rapport/shared/emulator"
 	"rapport/shared/fault"
 	"rapport/shared/store"
@@ -28,19 +26,32 @@ import (
 
 func TestMain(m *testing.M) { emulator.Main(m) }
 
-func client(endpoint string) *dynamodb.Client {
-	return dynamodb.New(dynamodb.Options{Region: emulator.Region, BaseEndpoint: &endpoint, RetryMaxAttempts: 1,
+func client(t testing.TB, endpoint string) *awsapi.Client {
+	t.Helper()
+	c, err := awsapi.New(awsapi.Options{Service: "dynamodb", Region: emulator.Region, Endpoint: endpoint, HTTP: http.DefaultClient, JSON: "1.0", Tries: 1,
 		Credentials: credentials.NewStaticCredentialsProvider(emulator.Key, emulator.Key, "")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// ask makes a call beside the driver.
+func ask(t testing.TB, operation string, in, out any) {
+	t.Helper()
+	if err := client(t, emulator.URL(t)).JSON(t.Context(), "DynamoDB_20120810", operation, in, out); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // open makes a table of the test's name behind an endpoint.
 func open(t testing.TB, endpoint string, now func() time.Time) *dynamo.Store {
 	t.Helper()
 	name := strings.NewReplacer("/", "-", " ", "-").Replace(t.Name())
-	if err := dynamo.New(dynamo.Options{Client: client(emulator.URL(t)), Table: name}).CreateTable(t.Context()); err != nil {
+	if err := dynamo.New(dynamo.Options{Client: client(t, emulator.URL(t)), Table: name}).CreateTable(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	return dynamo.New(dynamo.Options{Client: client(endpoint), Table: name, Now: now})
+	return dynamo.New(dynamo.Options{Client: client(t, endpoint), Table: name, Now: now})
 }
 
 func TestStore(t *testing.T) {
@@ -65,9 +76,12 @@ func TestCreateTableTwice(t *testing.T) {
 	if err := s.CreateTable(t.Context()); err != nil {
 		t.Errorf("creating a table that is there: %v", err)
 	}
-	out, err := client(emulator.URL(t)).DescribeTimeToLive(t.Context(), &dynamodb.DescribeTimeToLiveInput{TableName: aws.String(t.Name())})
-	if err != nil || aws.ToString(out.TimeToLiveDescription.AttributeName) != "x" || out.TimeToLiveDescription.TimeToLiveStatus == types.TimeToLiveStatusDisabled {
-		t.Errorf("time to live is %+v (%v), want the attribute x", out.TimeToLiveDescription, err)
+	var out struct {
+		TimeToLiveDescription struct{ AttributeName, TimeToLiveStatus string }
+	}
+	ask(t, "DescribeTimeToLive", map[string]string{"TableName": t.Name()}, &out)
+	if out.TimeToLiveDescription.AttributeName != "x" || out.TimeToLiveDescription.TimeToLiveStatus == "DISABLED" {
+		t.Errorf("time to live is %+v, want the attribute x", out.TimeToLiveDescription)
 	}
 }
 
@@ -141,7 +155,7 @@ func TestKeysThatWereLeftOut(t *testing.T) {
 		}
 		return nil, 0, ""
 	})
-	s := dynamo.New(dynamo.Options{Client: client(p.URL), Table: table})
+	s := dynamo.New(dynamo.Options{Client: client(t, p.URL), Table: table})
 	items, err := s.Get(t.Context(), keys...)
 	if err != nil {
 		t.Fatal(err)
@@ -172,7 +186,7 @@ func TestGetEndsWithItsContext(t *testing.T) {
 		_ = json.Unmarshal(body, &in)
 		return nil, http.StatusOK, `{"Responses":{},"UnprocessedKeys":` + string(in["RequestItems"]) + `}`
 	})
-	s := dynamo.New(dynamo.Options{Client: client(p.URL), Table: "any"})
+	s := dynamo.New(dynamo.Options{Client: client(t, p.URL), Table: "any"})
 	if _, err := s.Get(ctx, store.Key{Part: "p", Sort: "s"}); !fault.Is(err, fault.Transient) {
 		t.Errorf("get gave %v, want Transient", err)
 	}
@@ -191,7 +205,7 @@ func TestKindsOfErrors(t *testing.T) {
 			p := spoil(t, func(int, string, []byte) ([]byte, int, string) {
 				return nil, want.status, `{"__type":"com.amazonaws.dynamodb.v20120810#` + code + `","message":"told so"}`
 			})
-			s := dynamo.New(dynamo.Options{Client: client(p.URL), Table: "any"})
+			s := dynamo.New(dynamo.Options{Client: client(t, p.URL), Table: "any"})
 			_, get := s.Get(t.Context(), store.Key{Part: "p", Sort: "s"})
 			var list error
 			for _, list = range s.List(t.Context(), store.Range{Part: "p"}) {
@@ -210,7 +224,7 @@ func TestKindsOfErrors(t *testing.T) {
 // An answer cut off after the write is no success and no conflict: nobody knows.
 func TestCutAnswer(t *testing.T) {
 	p := spoil(t, func(int, string, []byte) ([]byte, int, string) { panic(http.ErrAbortHandler) })
-	s := dynamo.New(dynamo.Options{Client: client(p.URL), Table: "any"})
+	s := dynamo.New(dynamo.Options{Client: client(t, p.URL), Table: "any"})
 	if err := s.Put(t.Context(), store.Item{Part: "p", Sort: "s"})[0].Err; !fault.Is(err, fault.Transient) {
 		t.Errorf("put gave %v, want Transient", err)
 	}
@@ -233,7 +247,7 @@ func TestLimitPastExpired(t *testing.T) {
 		}
 	}
 	p := spoil(t, func(int, string, []byte) ([]byte, int, string) { return nil, 0, "" })
-	s := dynamo.New(dynamo.Options{Client: client(p.URL), Table: t.Name()})
+	s := dynamo.New(dynamo.Options{Client: client(t, p.URL), Table: t.Name()})
 	var got []string
 	for item, err := range s.List(t.Context(), store.Range{Part: "p", Limit: 2}) {
 		if err != nil {
@@ -252,11 +266,8 @@ func TestLimitPastExpired(t *testing.T) {
 // Nobody else's items are taken for ours.
 func TestForeignItem(t *testing.T) {
 	s := open(t, emulator.URL(t), nil)
-	_, err := client(emulator.URL(t)).PutItem(t.Context(), &dynamodb.PutItemInput{TableName: aws.String(t.Name()), Item: map[string]types.AttributeValue{
-		"part": &types.AttributeValueMemberS{Value: "p"}, "sort": &types.AttributeValueMemberS{Value: "s"}, "v": &types.AttributeValueMemberS{Value: "one"}}})
-	if err != nil {
-		t.Fatal(err)
-	}
+	text := func(s string) map[string]string { return map[string]string{"S": s} }
+	ask(t, "PutItem", map[string]any{"TableName": t.Name(), "Item": map[string]any{"part": text("p"), "sort": text("s"), "v": text("one")}}, nil)
 	if _, err := s.Get(t.Context(), store.Key{Part: "p", Sort: "s"}); err == nil || !strings.Contains(err.Error(), "is not ours") {
 		t.Errorf("get of a foreign item gave %v", err)
 	}
