@@ -13,7 +13,7 @@ import (
 
 // layers from the bottom up; a package may import only packages of lower rows. Within a row nothing knows its neighbour.
 var layers = [][]string{
-	{"flow", "fault", "topology", "pattern", "direct"},
+	{"flow", "fault", "topology", "pattern", "direct", "memo"},
 	{"config", "rest", "webhook", "expression", "datafile", "emulator", "id", "phone", "phone/table", "browser"},
 	{"awsapi", "oidc"},
 	{"network", "store", "queue", "archive", "secret"},

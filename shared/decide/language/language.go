@@ -8,6 +8,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"rapport/shared/memo"
 )
 
 // Und is the answer where the language cannot be told.
@@ -23,6 +25,14 @@ const longest = 24
 type Detector struct {
 	words map[string]scores
 	model *model
+	known *memo.Cache[known]
+}
+
+// known is what a word says by itself.
+type known struct {
+	everyday scores
+	sum      [Codes]int32 // of the model's weights of its features
+	taken    int          // how many they are
 }
 
 type scores [len(codes)]float32
@@ -30,6 +40,7 @@ type scores [len(codes)]float32
 // New makes a detector from the tables and weights of this package. An error is a mistake in them.
 func New() (*Detector, error) {
 	d := tables()
+	d.known = memo.New[known](4096)
 	var err error
 	d.model, err = load(weights)
 	return d, err
@@ -141,15 +152,23 @@ func (c *counter) end() {
 	}
 	word := c.word[:c.n]
 	c.words++
-	if s, ok := c.d.words[string(word)]; ok {
-		for i, v := range s {
-			c.sum[i] += v
-			if v > 0.7 {
-				c.hits[i]++
-			}
+	h := hash(word)
+	k := c.d.known.Of(word, h, func(word []byte) known {
+		f := features{m: c.d.model}
+		f.of(word, h)
+		c.keep = append(c.keep, f.keep...)
+		return known{c.d.words[string(word)], f.sum, f.n}
+	})
+	for i, v := range k.everyday {
+		c.sum[i] += v
+		if v > 0.7 {
+			c.hits[i]++
 		}
 	}
-	c.features(word)
+	for i, v := range k.sum {
+		c.raw[i] += v
+	}
+	c.taken += k.taken
 	c.n = 0
 }
 

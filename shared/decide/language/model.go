@@ -94,15 +94,27 @@ const (
 	prime = 16777619
 )
 
-// features takes the hashed features of a word: itself, and its letter groups with its ends marked.
-func (c *counter) features(word []byte) {
-	var padded [longest + 2]byte
-	p := append(append(append(padded[:0], '<'), word...), '>')
+func hash(word []byte) uint32 {
 	h := uint32(basis)
 	for _, b := range word {
 		h = (h ^ uint32(b)) * prime
 	}
-	c.take(h + 7)
+	return h
+}
+
+// features are what one word gives: sums while judging, themselves while training.
+type features struct {
+	m    *model // nil = training
+	n    int
+	sum  [Codes]int32
+	keep []uint32
+}
+
+// of takes the hashed features of a word with its hash: itself, and its letter groups with its ends marked.
+func (f *features) of(word []byte, h uint32) {
+	var padded [longest + 2]byte
+	p := append(append(append(padded[:0], '<'), word...), '>')
+	f.take(h + 7)
 	for i := range p {
 		if p[i]&0xc0 == 0x80 { // inside a letter
 			continue
@@ -114,7 +126,7 @@ func (c *counter) features(word []byte) {
 				continue
 			}
 			if letters++; letters > 1 || p[i] != '<' {
-				c.take(h)
+				f.take(h)
 			}
 			if letters == 4 {
 				break
@@ -123,19 +135,19 @@ func (c *counter) features(word []byte) {
 	}
 }
 
-func (c *counter) take(h uint32) {
+func (f *features) take(h uint32) {
 	h ^= h >> 15
 	h *= 0x2c1b3c6d
 	h ^= h >> 13
 	h &= Buckets - 1
-	c.taken++
-	if c.d.model == nil {
-		c.keep = append(c.keep, h)
+	f.n++
+	if f.m == nil {
+		f.keep = append(f.keep, h)
 		return
 	}
-	row := c.d.model.rows[int(h)*Codes : int(h)*Codes+Codes]
-	for k := range c.raw {
-		c.raw[k] += int32(int8(row[k]))
+	row := f.m.rows[int(h)*Codes : int(h)*Codes+Codes]
+	for k := range f.sum {
+		f.sum[k] += int32(int8(row[k]))
 	}
 }
 

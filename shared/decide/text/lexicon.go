@@ -288,43 +288,44 @@ type hit struct {
 	p        *pattern
 }
 
-// find gives all hits at word i; those over more words first is not promised.
-func (l *lexicon) find(t *tokens, i int, lang string, hits []hit) []hit {
-	w := t.at(i)
-	try := func(ids []int32) {
-		for _, id := range ids {
-			p := &l.patterns[id]
-			if p.lang != "" && p.lang != lang && lang != "" && lang != "und" {
-				continue
-			}
-			if end := p.end(t, i+1, 0); end >= 0 {
-				hits = append(hits, hit{i, end, p})
-			}
-		}
-	}
-	if ids, ok := l.exact[string(w)]; ok {
-		try(ids)
-	}
+// begin lists the patterns whose first element a word meets.
+func (l *lexicon) begin(w []byte) []int32 {
+	ids := slices.Clone(l.exact[string(w)])
 	if len(w) > 1 {
 		for lengths := l.begins[pair(w)]; lengths != 0; lengths &= lengths - 1 {
 			n := bits.TrailingZeros32(lengths)
 			if n > len(w) {
 				break
 			}
-			if ids, ok := l.prefix[string(w[:n])]; ok {
-				try(ids)
-			}
+			ids = append(ids, l.prefix[string(w[:n])]...)
 		}
 	}
 	for _, n := range l.ends {
 		if n < len(w) {
-			if ids, ok := l.suffix[string(w[len(w)-n:])]; ok {
-				try(ids)
-			}
+			ids = append(ids, l.suffix[string(w[len(w)-n:])]...)
 		}
 	}
+	return ids
+}
+
+// find gives all hits at word i; those over more words first is not promised.
+func (l *lexicon) find(t *tokens, i int, lang string, hits []hit) []hit {
+	hits = l.try(t.words[i].known.begins, t, i, lang, hits)
 	if t.words[i].number {
-		try(l.numbers)
+		hits = l.try(l.numbers, t, i, lang, hits)
+	}
+	return hits
+}
+
+func (l *lexicon) try(ids []int32, t *tokens, i int, lang string, hits []hit) []hit {
+	for _, id := range ids {
+		p := &l.patterns[id]
+		if p.lang != "" && p.lang != lang && lang != "" && lang != "und" {
+			continue
+		}
+		if end := p.end(t, i+1, 0); end >= 0 {
+			hits = append(hits, hit{i, end, p})
+		}
 	}
 	return hits
 }

@@ -169,6 +169,14 @@ func (r *reading) take(h uint32) {
 	}
 }
 
+// add takes all features that a word has by itself.
+func (r *reading) add(k *known) {
+	r.n += int(k.n)
+	for o := range r.sum {
+		r.sum[o] += k.sum[o]
+	}
+}
+
 // FNV-1a.
 const (
 	basis = 2166136261
@@ -196,11 +204,20 @@ func (r *reading) scan(t *tokens) {
 		if w.clause {
 			deny = 0
 		}
-		h := hash(basis, word)
+		h := w.hash
 		if w.number {
 			h = 77
 		}
-		r.take(h + 1)
+		alone := !w.number && len(word) > 2
+		switch {
+		case alone && r.m != nil:
+			r.add(w.known)
+		case alone:
+			r.take(h + 1)
+			r.groups(word)
+		default:
+			r.take(h + 1)
+		}
 		r.take(h*31 + last)
 		if deny > 0 {
 			r.take(h*17 + 5)
@@ -210,9 +227,6 @@ func (r *reading) scan(t *tokens) {
 			deny = 4
 		}
 		last = h
-		if !w.number && len(word) > 2 {
-			r.groups(word)
-		}
 		r.said[i] = contribution{r.sum[outIntent] - before[outIntent], r.sum[outNegative] - before[outNegative], r.sum[outPositive] - before[outPositive]}
 	}
 	r.take(last*13 + 9) // how it ends

@@ -7,6 +7,8 @@ import (
 	"math"
 	"slices"
 	"strings"
+
+	"rapport/shared/memo"
 )
 
 // Model is the version of lexicon and rules; a change that can change a result changes it.
@@ -39,6 +41,31 @@ type Result struct {
 type Reader struct {
 	lexicon *lexicon
 	model   *model // nil = the lexicon's rules alone decide
+	known   *memo.Cache[known]
+}
+
+// known is what a word says by itself.
+type known struct {
+	begins []int32        // patterns that may begin with it
+	sum    [Outputs]int32 // of the model's weights of its features
+	n      int32          // how many they are
+}
+
+// know looks all words up.
+func (r *Reader) know(t *tokens) {
+	for i := range t.words {
+		w := &t.words[i]
+		word := t.at(i)
+		w.hash = hash(basis, word)
+		w.known = r.known.Of(word, w.hash, func(word []byte) known {
+			x := reading{m: r.model}
+			if r.model != nil {
+				x.take(w.hash + 1)
+				x.groups(word)
+			}
+			return known{r.lexicon.begin(word), x.sum, int32(x.n)}
+		})
+	}
 }
 
 // New makes a reader. An error is a mistake in the package's own lexicon.
@@ -64,7 +91,7 @@ func Rules() (*Reader, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Reader{lexicon: l}, nil
+	return &Reader{lexicon: l, known: memo.New[known](8192)}, nil
 }
 
 // evidence is what the hits of one text add up to.
@@ -105,6 +132,7 @@ func (r *Reader) Read(in Input) Result {
 
 // weigh finds the patterns and sums what they say. Of hits within a longer hit only the longer counts.
 func (r *Reader) weigh(t *tokens, lang string) *evidence {
+	r.know(t)
 	e := &evidence{words: make([]weighed, 0, 8)}
 	var buffer [24]hit
 	covered := 0 // words before this index belong to a longer hit

@@ -13,6 +13,8 @@ type word struct {
 	neg        bool // says no
 	sentence   bool // the first of a sentence
 	clause     bool // the first after a comma or the like
+	hash       uint32
+	known      *known
 }
 
 // tokens is a text cut into words.
