@@ -24,6 +24,7 @@ var layers = [][]string{
 	{"decide/*"},
 	{"decide", "privacy", "report"},
 	{"mapping", "ledger"},
+	{"cost"},
 	{"pipeline"},
 	{"console"},
 	{"connectors", "cloud"},
