@@ -4,6 +4,7 @@ package worker
 import (
 	"context"
 	"encoding/json"
+	"os"
 	"sync"
 	"time"
 
@@ -60,7 +61,7 @@ func Options(f *lambdarun.Function) app.Options {
 		}
 	}
 	return app.Options{Store: f.Store, Queue: f.Queue, Archive: f.Archive, Secrets: f.Secrets, Env: f.Settings.Stage, Scheme: "aws:",
-		Ports: pipeline.Ports{Now: time.Now, NewID: id.New, Log: f.Log, HTTP: rest.Guard(rest.GuardOptions{Private: f.Settings.Private}),
+		Ports: pipeline.Ports{Now: time.Now, NewID: id.New, Log: f.Log, HTTP: rest.Guard(rest.GuardOptions{Private: f.Settings.Private, Never: os.Getenv("AWS_LAMBDA_RUNTIME_API")}),
 			Fence: fence, Base: f.Settings.Base, Private: f.Settings.Private}}
 }
 
