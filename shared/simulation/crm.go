@@ -117,6 +117,7 @@ func (m *model) Upsert(_ context.Context, a crm.Account, records []crm.Record) (
 		s.violate("%s: a batch of %d", m.name, len(records))
 	}
 	for _, r := range records {
+		s.clean("what "+m.name+" is sent", fmt.Append(nil, r))
 		if _, has := r.Fields["extra"]; has && m.drift {
 			return nil, fault.Drifted([]string{"extra"}, "no such field: extra")
 		}

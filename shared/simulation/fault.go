@@ -3,6 +3,7 @@ package simulation
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
 	"fmt"
 	"strings"
 	"time"
@@ -14,8 +15,18 @@ import (
 	"rapport/shared/store"
 )
 
-// secret is part of every secret and token: it must never be seen in store, queue, archive or log.
-const secret = "c4n4ry"
+// secret is part of every secret and token: it must never be seen in store, queue, archive, log, or a body sent to a CRM or network.
+const secret = "c4n4ry-c4n4ry"
+
+// disguises lists the forms in which a secret would be seen: as it is, and inside base64, whatever stands before it.
+func disguises() [][]byte {
+	list := [][]byte{[]byte(secret)}
+	for skip := range 3 {
+		text := base64.StdEncoding.EncodeToString([]byte("..."[:skip] + secret))
+		list = append(list, []byte(text[4*min(skip, 1):len(text)-4]))
+	}
+	return list
+}
 
 // canary has one secret for everything.
 type canary struct{}
@@ -35,8 +46,11 @@ func (w *watchful) Write(line []byte) (int, error) {
 
 // clean watches over what leaves the process.
 func (s *Sim) clean(where string, data []byte) {
-	if bytes.Contains(data, []byte(secret)) {
-		s.violate("a secret stands in %s: %s", where, data)
+	s.searched++
+	for _, trace := range s.traces {
+		if bytes.Contains(data, trace) {
+			s.violate("a secret stands in %s: %s", where, data)
+		}
 	}
 }
 
@@ -213,7 +227,7 @@ func (u *unsafeArchive) Write(ctx context.Context, b archive.Batch) (string, err
 		return "", err
 	}
 	for _, e := range b.Entries {
-		u.s.clean("the archive", fmt.Append(nil, string(e.Raw), string(e.Inputs), string(e.Decision)))
+		u.s.clean("the archive", fmt.Append(nil, string(e.Raw), string(e.Inputs), string(e.Decision), string(e.Previous), e.Headers))
 	}
 	ref, err := u.Archive.Write(ctx, b)
 	if err == nil && u.s.active != nil && u.s.chance(0.01) {

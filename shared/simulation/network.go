@@ -206,6 +206,7 @@ func (n *net) Reply(_ context.Context, _ network.Account, r flow.Reply, _ string
 	case n.s.chance(0.1):
 		return network.Posted{}, fault.Wait(fault.RateLimited, 3*time.Second, "slow down")
 	}
+	n.s.clean("an answer", []byte(r.Text))
 	n.posted[r.Text]++
 	n.s.log("  posted %q", r.Text)
 	if n.s.chance(0.2) {

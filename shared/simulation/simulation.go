@@ -51,6 +51,7 @@ type Result struct {
 	Steps      int
 	Faults     int    // injected
 	Events     int    // taken in, repeats included
+	Searched   int    // pieces that were stored, queued, archived, logged or sent, each looked through for secrets
 	History    uint64 // a hash of everything that happened, in order
 	Violations []string
 }
@@ -81,6 +82,8 @@ type Sim struct {
 	job      string
 	lanes    []lane
 	history  hash.Hash64
+	traces   [][]byte // of secrets
+	searched int
 	log      func(format string, args ...any)
 
 	violations []string
@@ -119,7 +122,7 @@ const (
 
 // Run plays one seed to its end.
 func Run(o Options) (res Result) {
-	s := &Sim{rng: rand.New(rand.NewPCG(o.Seed, 0x5eed)), options: o, now: time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC), history: fnv.New64a()}
+	s := &Sim{rng: rand.New(rand.NewPCG(o.Seed, 0x5eed)), options: o, now: time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC), history: fnv.New64a(), traces: disguises()}
 	res.Seed = o.Seed
 	out := io.Writer(s.history)
 	if o.Log != nil {
@@ -136,7 +139,7 @@ func Run(o Options) (res Result) {
 	defer s.killAll()
 	s.play()
 	s.verify()
-	res.Steps, res.Faults, res.Events, res.History, res.Violations = s.steps, s.faults, s.net.taken, s.history.Sum64(), s.violations
+	res.Steps, res.Faults, res.Events, res.Searched, res.History, res.Violations = s.steps, s.faults, s.net.taken, s.searched, s.history.Sum64(), s.violations
 	return res
 }
 

@@ -49,7 +49,7 @@ func options(t *testing.T, seed uint64) Options {
 // TestSimulation plays seeds; a failing one is printed and replays with -seed N -seeds 1 -v.
 func TestSimulation(t *testing.T) {
 	var wg sync.WaitGroup
-	var next, faults, events, steps atomic.Int64
+	var next, faults, events, steps, searched atomic.Int64
 	next.Store(int64(*first) - 1)
 	plans, err := Plans()
 	if err != nil {
@@ -69,6 +69,7 @@ func TestSimulation(t *testing.T) {
 				faults.Add(int64(res.Faults))
 				events.Add(int64(res.Events))
 				steps.Add(int64(res.Steps))
+				searched.Add(int64(res.Searched))
 				for _, v := range res.Violations {
 					t.Errorf("seed %d: %s", seed, v)
 				}
@@ -79,6 +80,10 @@ func TestSimulation(t *testing.T) {
 		})
 	}
 	wg.Wait()
+	if searched.Load() == 0 {
+		t.Error("nothing was looked through for secrets")
+	}
+	t.Logf("%d pieces were looked through for secrets: found none unless said above", searched.Load())
 	t.Logf("%d seeds, %d steps, %d faults injected, %d events taken in: 0 unaccounted, 0 duplicates, 0 human edits overwritten unless said above",
 		*seeds, steps.Load(), faults.Load(), events.Load())
 }
