@@ -161,9 +161,9 @@ func proven() []Type {
 func carried() []Type {
 	return []Type{
 		kind("pipeline.Envelope", "leads a raw body through a queue; the body follows it", "führt einen Rohtext durch eine Warteschlange; der Rohtext folgt darauf",
-			is(Operational, Nobody, Service, "r t h a s o d p")),
+			is(Operational, Nobody, Service, "r t h a s o d p n i")),
 		kind("pipeline.Task", "points at what a CRM must come to hold", "zeigt auf das, was ein CRM enthalten soll",
-			is(Operational, Nobody, Service, "version lane kinds tries bad"), parts("place line")),
+			is(Operational, Nobody, Service, "version seen lane kinds tries bad"), parts("place line")),
 		kind("flow.Delivery", "the pointer itself", "der Zeiger selbst",
 			is(Identifier, Authors, Service, "mention conversation person"), is(Operational, Nobody, Service, "account attempted")),
 		kind("pipeline.pollTask", "an account whose time has come to be read", "ein Konto, das jetzt zu lesen ist",
@@ -210,7 +210,7 @@ func worked() []Type {
 		kind("console.linkRow", "a one-time link into the console", "ein Einmal-Link in die Konsole",
 			is(Staff, Workers, Operation, "user roles")),
 		kind("console.sessionRow", "a log-in", "eine Anmeldung",
-			is(Staff, Workers, Operation, "user roles until"), is(Operational, Nobody, Operation, "csrf")),
+			is(Staff, Workers, Operation, "user roles until seen subject proof"), is(Operational, Nobody, Operation, "csrf idle")),
 		kind("console.tokenRow", "a token of the API; the token itself is kept as a hash alone", "ein Token der API; vom Token selbst nur der Hashwert",
 			is(Staff, Workers, Operation, "by"), is(Operational, Nobody, Operation, "name role at")),
 		kind("console.draftRow", "the configuration as it may become", "die Konfiguration im Entwurf",
