@@ -6,13 +6,11 @@ import (
 	"io"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
-	"rapport/shared/expression"
 	"rapport/shared/fault"
 	"rapport/shared/flow"
 	"rapport/shared/ledger"
@@ -383,45 +381,6 @@ func queueView(state localrun.Queues) any {
 	return view
 }
 
-func replayCommand(f *flags) *cobra.Command {
-	var from, to string
-	c := &cobra.Command{
-		Use:   "replay [ACCOUNT]",
-		Short: "Decide past days again, with this configuration or --config's: which CRM writes would differ",
-		Long: "Parse and decide again over what was recorded of one network account, or of all, with the configuration in force or the one\n" +
-			"of --config, and show which decisions and which CRM records would end up otherwise. Nothing is fetched or written.",
-		Args: cobra.MaximumNArgs(1),
-		RunE: func(c *cobra.Command, args []string) error {
-			begin, end, err := span(from, to)
-			if err != nil {
-				return err
-			}
-			return f.look(c.Context(), func(h *localrun.Home) error {
-				plan, err := h.Candidate(c.Context(), f.config)
-				if err != nil {
-					return err
-				}
-				accounts, err := networkNames(plan, args)
-				if err != nil {
-					return err
-				}
-				r, err := h.Replay(c.Context(), plan, accounts, begin, end)
-				if err != nil {
-					return err
-				}
-				if f.json {
-					return printJSON(c.OutOrStdout(), r)
-				}
-				printReplay(c.OutOrStdout(), r)
-				return nil
-			})
-		},
-	}
-	c.Flags().StringVar(&from, "from", time.Now().UTC().Format(time.DateOnly), "first day")
-	c.Flags().StringVar(&to, "to", "", "last day; default today")
-	return c
-}
-
 func verifyCommand(f *flags) *cobra.Command {
 	c := &cobra.Command{Use: "verify", Short: "Prove what was promised", RunE: onlyCommands}
 	var from, to string
@@ -481,32 +440,6 @@ func networkNames(plan *pipeline.Plan, args []string) ([]string, error) {
 		names = append(names, a.Name)
 	}
 	return names, nil
-}
-
-// printReplay shows the diff a person decides on.
-func printReplay(w io.Writer, r pipeline.Replayed) {
-	fmt.Fprintf(w, "%d decisions made again: %d equal, %d would differ\n", r.Entries, r.Equal, len(r.Changed))
-	fmt.Fprintf(w, "CRM records: %d created, %d updated, %d not written any more\n", r.Verbs[pipeline.WouldCreate], r.Verbs[pipeline.WouldUpdate], r.Verbs[pipeline.WouldSkip])
-	for _, risk := range r.Risks {
-		fmt.Fprintf(w, "look at this: %s\n", risk)
-	}
-	for _, x := range r.Writes {
-		fmt.Fprintf(w, "%s %s %s %s\n", x.Verb, x.Account, x.Object, x.Key)
-		for _, d := range x.Fields {
-			fmt.Fprintf(w, "    %s: %s → %s\n", d.Field, shownValue(d.Old), shownValue(d.New))
-			if d.Rule != "" {
-				fmt.Fprintf(w, "        by %s\n", d.Rule)
-			}
-		}
-	}
-}
-
-// shownValue gives a field's value on one line.
-func shownValue(v any) string {
-	if v == nil || v == "" {
-		return "(empty)"
-	}
-	return strconv.Quote(expression.Cut(fmt.Sprint(v), 80))
 }
 
 func eraseCommand(f *flags) *cobra.Command {

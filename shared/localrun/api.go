@@ -182,6 +182,7 @@ func (h *Home) commands() map[string]command {
 		"console/link": args(func(ctx context.Context, in Named) (any, error) { return h.ConsoleLink(ctx, in.Name) }),
 		"job/start":    args(func(ctx context.Context, in pipeline.JobRow) (any, error) { return h.App.Start(ctx, in) }),
 		"job/show":     args(func(ctx context.Context, in Named) (any, error) { return h.Job(ctx, in.Name) }),
+		"job/patched":  args(func(ctx context.Context, in Named) (any, error) { return h.Patched(ctx, in.Name) }),
 		"job/cancel":   args(func(ctx context.Context, in Named) (any, error) { return "cancelled", h.Cancel(ctx, in.Name) }),
 	}
 }

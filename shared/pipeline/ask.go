@@ -15,7 +15,7 @@ import (
 // prepare renders the records the tasks ask for, leases those that others may write, and leaves humans' edits alone.
 func (b *delivering) prepare(ctx context.Context) error {
 	for _, t := range b.tasks {
-		if t.done || t.err != nil {
+		if t.done || t.err != nil || t.Patch != "" {
 			continue
 		}
 		if wait := b.behind(ctx, t); wait != nil {
@@ -32,6 +32,11 @@ func (b *delivering) prepare(ctx context.Context) error {
 			if t.asks(kind) {
 				b.ask(t, kind)
 			}
+		}
+	}
+	for _, t := range b.tasks {
+		if t.Patch != "" && t.err == nil {
+			t.err = b.patched(ctx, t)
 		}
 	}
 	if err := b.lease(ctx); err != nil {

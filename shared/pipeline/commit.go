@@ -365,6 +365,7 @@ type Task struct {
 	Lane    queue.Lane   `json:"lane"`
 	Kinds   []string     `json:"kinds,omitempty"` // of records it asks for; none = all
 	Tries   int          `json:"tries,omitempty"` // how often it went back to its queue
+	Patch   string       `json:"patch,omitempty"` // job and row of a change that somebody approved: then it is about that record alone
 	Bad     string       `json:"bad,omitempty"`   // why one of its records never will pass, while others are tried still
 }
 

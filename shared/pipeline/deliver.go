@@ -55,6 +55,7 @@ type want struct {
 	human    []string // fields left to a human
 	dropped  []string // fields parked by drift
 	adopted  bool     // by the record that holds its unique value
+	patch    *patch   // somebody approved it; nil = a mapping asks for it
 }
 
 // Deliver writes what CRM accounts must come to hold, for a batch of one deliver lane.

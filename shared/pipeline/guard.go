@@ -52,6 +52,11 @@ func (b *delivering) lease(ctx context.Context) error {
 		switch {
 		case row.Value.Gone:
 			w.state, w.reason = ledger.NotAllowed, gone
+		case w.patch != nil:
+		case row.Value.Patched > w.revision && w.revision > 0 && w.kind != flow.KindPerson:
+			w.err = fault.Wait(fault.Conflict, 0, "our own state changed meanwhile")
+		case !row.Value.Undone.IsZero() && !b.later(w, row.Value.Undone):
+			w.state, w.reason = ledger.NotAllowed, undone
 		case row.Version > 0 && row.Value.Written >= w.revision:
 			w.state = ledger.Unchanged
 		}
@@ -114,6 +119,16 @@ func (b *delivering) releaseAll() {
 	}
 }
 
+// later tells whether what asks for a record was received after a moment.
+func (b *delivering) later(w *want, at time.Time) bool {
+	return slices.ContainsFunc(b.tasks, func(t *task) bool {
+		return t.Place.Part != "" && t.Line.At.After(at) && slices.Contains(t.wants, w)
+	})
+}
+
+// undone is why a record stays as it was before.
+const undone = "it was undone; only what comes later is written again"
+
 // gone is why a record is not written any more.
 const gone = "a human deleted the record; it is not created again"
 
@@ -165,8 +180,11 @@ func (b *delivering) spare(ctx context.Context) error {
 // knows tells whether it can be told what we wrote into the record before. Of a mention's first revision that was never
 // settled nobody knows; what stands there is taken for ours.
 func (w *want) knows() bool {
-	if w.kind == flow.KindMention {
-		return w.journal.Value.Written > 0 || w.prints != nil
+	switch {
+	case w.patch != nil:
+		return true
+	case w.kind == flow.KindMention:
+		return w.journal.Value.Written > 0 || len(w.journal.Value.Fields) > 0 || w.prints != nil
 	}
 	return w.journal.Version > 0
 }
@@ -206,6 +224,10 @@ func (b *delivering) read(ctx context.Context, object string, chunk []*want) err
 		return err
 	}
 	for i, row := range rows {
+		if chunk[i].patch != nil {
+			b.comparePatch(chunk[i], row)
+			continue
+		}
 		b.compare(chunk[i], row)
 	}
 	return nil
@@ -237,7 +259,7 @@ func (b *delivering) compare(w *want, row crm.Row) {
 		}
 		now := b.p.print(row.Fields[f])
 		was := j.Fields[f]
-		if j.Written == 0 {
+		if was == "" && j.Written == 0 {
 			was = w.prints[f]
 		}
 		ours := now == was || now == b.p.print(want) || slices.Contains(strings.Fields(j.Intents[f]), now)

@@ -20,7 +20,7 @@ import (
 // JobRow is long work in pages. Kept under its id; one message does one page.
 type JobRow struct {
 	ID      string       `json:"id"`
-	Kind    string       `json:"kind"` // backfill, erase, recheck, sync
+	Kind    string       `json:"kind"` // backfill, erase, recheck, sync, replay, undo
 	Account string       `json:"account,omitempty"`
 	From    time.Time    `json:"from,omitzero"`
 	To      time.Time    `json:"to,omitzero"`
@@ -39,7 +39,8 @@ type JobRow struct {
 	Swept   bool         `json:"swept,omitempty"`   // no further pass follows
 	Authors []string     `json:"authors,omitempty"` // whom an erasure is about
 	Result  *Erased      `json:"result,omitempty"`
-	Spec    string       `json:"spec,omitempty"` // of a sync: hash of the fields it reads
+	Spec    string       `json:"spec,omitempty"`  // of a sync: hash of the fields it reads
+	Again   *Again       `json:"again,omitempty"` // of a replay or an undo
 }
 
 // Start stores a job and wakes it.
@@ -126,6 +127,8 @@ func (p *Pipeline) work(ctx context.Context, id string) error {
 		more, err = p.recheck(ctx, j)
 	case "sync":
 		more, err = p.syncPage(ctx, j)
+	case JobReplay, JobUndo:
+		more, err = p.againPage(ctx, j)
 	default:
 		err = fault.New(fault.Invalid, "nobody knows how to do a job of kind %q", j.Kind)
 	}

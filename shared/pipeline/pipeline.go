@@ -96,6 +96,7 @@ type Pipeline struct {
 	quotas        store.Table[QuotaRow]
 	replies       store.Table[ReplyRow]
 	jobs          store.Table[JobRow]
+	patches       store.Table[PatchRow]
 	due           store.Table[DueRow]
 	seen          store.Table[SeenRow]
 	hourly        store.Table[HourRow]
@@ -135,6 +136,7 @@ func New(o Options) *Pipeline {
 	p.quotas = store.Table[QuotaRow]{Store: o.Store, Name: "quota"}
 	p.replies = store.Table[ReplyRow]{Store: o.Store, Name: "reply"}
 	p.jobs = store.Table[JobRow]{Store: o.Store, Name: "job"}
+	p.patches = store.Table[PatchRow]{Store: o.Store, Name: "patch"}
 	p.due = store.Table[DueRow]{Store: o.Store, Name: "due"}
 	p.seen = store.Table[SeenRow]{Store: o.Store, Name: "seen"}
 	p.hourly = store.Table[HourRow]{Store: o.Store, Name: "hour"}

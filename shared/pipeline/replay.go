@@ -3,6 +3,8 @@ package pipeline
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -21,6 +23,7 @@ import (
 
 // Replayed tells what a candidate configuration would have made of what was received in a time.
 type Replayed struct {
+	Hash    string         `json:"hash"`              // of what would change: who says yes to it says yes to nothing else
 	Config  string         `json:"config"`            // hash of the candidate
 	Entries int            `json:"entries"`           // decisions made again
 	Equal   int            `json:"equal"`             // of them as they were made
@@ -43,9 +46,12 @@ type Write struct {
 	Account string       `json:"account"`
 	Object  string       `json:"object"`
 	Key     string       `json:"key"`
-	Kind    string       `json:"kind"`    // mention, conversation, person
-	Mention string       `json:"mention"` // the newest that asked for it
-	Verb    string       `json:"verb"`    // create: only the candidate writes it; update: both, otherwise; skip: the candidate would not
+	Kind    string       `json:"kind"`            // mention, conversation, person
+	Mention string       `json:"mention"`         // the newest that asked for it
+	Line    string       `json:"line"`            // of its event
+	ID      string       `json:"id,omitempty"`    // of the record, where a link tells
+	Links   []crm.Link   `json:"links,omitempty"` // of one that is created
+	Verb    string       `json:"verb"`            // create: only the candidate writes it; update: both, otherwise; skip: the candidate would not
 	Fields  []FieldWrite `json:"fields,omitempty"`
 }
 
@@ -63,6 +69,7 @@ const (
 	WouldCreate = "create"
 	WouldUpdate = "update"
 	WouldSkip   = "skip"
+	WouldBlank  = "blank" // of an undo: nothing was there before
 )
 
 // Replay parses and decides again over what the archive recorded of network accounts, with a candidate plan, and tells which
@@ -70,19 +77,26 @@ const (
 // from its recorded Inputs; what the candidate itself made of earlier events in the time goes over that. The same record
 // and configuration give the same result, byte for byte.
 func (p *Pipeline) Replay(ctx context.Context, candidate *Plan, accounts []string, from, to time.Time) (Replayed, error) {
-	r := &replay{p: p, candidate: candidate, plans: map[string]*Plan{}, done: map[string]bool{},
-		exchanges: map[string]*flow.Conversation{}, seen: map[string]decide.Seen{},
-		was: map[string]bool{}, writes: map[string]*Write{}}
-	r.out.Config = candidate.Doc.Hash
+	r := p.replaying(candidate)
 	err := r.walk(ctx, accounts, from, to, r.entry)
 	r.sum()
 	return r.out, err
 }
 
+func (p *Pipeline) replaying(candidate *Plan) *replay {
+	r := &replay{p: p, candidate: candidate, plans: map[string]*Plan{}, done: map[string]bool{}, jobs: map[string]*JobRow{},
+		exchanges: map[string]*flow.Conversation{}, seen: map[string]decide.Seen{},
+		was: map[string]shown{}, is: map[string]shown{}, writes: map[string]*Write{}}
+	if candidate != nil {
+		r.out.Config = candidate.Doc.Hash
+	}
+	return r
+}
+
 // VerifyReceipts decides everything again that the archive recorded of network accounts, each event from its own receipt and
 // with the configuration of that time. All must be equal: a decision that depends on anything else is a defect.
 func (p *Pipeline) VerifyReceipts(ctx context.Context, accounts []string, from, to time.Time) (Replayed, error) {
-	r := &replay{p: p, plans: map[string]*Plan{}, done: map[string]bool{}}
+	r := p.replaying(nil)
 	err := r.walk(ctx, accounts, from, to, func(ctx context.Context, e archive.Entry) error {
 		var in decide.Inputs
 		if err := json.Unmarshal(e.Inputs, &in); err != nil {
@@ -98,23 +112,35 @@ func (p *Pipeline) VerifyReceipts(ctx context.Context, accounts []string, from, 
 	return r.out, err
 }
 
-// walk goes through the entries with a decision, oldest batch first, each once.
+// walk goes through the entries with a decision, oldest batch first, each once, by their newest receipt.
 func (r *replay) walk(ctx context.Context, accounts []string, from, to time.Time, visit func(context.Context, archive.Entry) error) error {
 	for _, account := range accounts {
-		for ref, err := range r.p.Archive.List(ctx, account, from, to) {
-			if err != nil {
-				return err
-			}
-			batch, err := r.p.Archive.Read(ctx, ref)
-			if fault.Is(err, fault.NotFound) { // erased meanwhile
-				continue
-			}
-			if err == nil {
-				err = r.batch(ctx, batch, visit)
-			}
-			if err != nil {
-				return err
-			}
+		refs, err := r.p.refs(ctx, account, from, to)
+		if err == nil {
+			err = r.through(ctx, refs, visit)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// through goes through some batches of an account.
+func (r *replay) through(ctx context.Context, list refs, visit func(context.Context, archive.Entry) error) error {
+	for _, ref := range list.first {
+		if err := r.enter(ctx, list, ref); err != nil {
+			return err
+		}
+		batch, err := r.p.Archive.Read(ctx, ref)
+		if fault.Is(err, fault.NotFound) { // erased meanwhile
+			continue
+		}
+		if err == nil {
+			err = r.batch(ctx, batch, visit)
+		}
+		if err != nil {
+			return err
 		}
 	}
 	return nil
@@ -143,8 +169,15 @@ type replay struct {
 	done      map[string]bool  // lines: a crash may have archived an event twice
 	exchanges map[string]*flow.Conversation
 	seen      map[string]decide.Seen // by author; both only where the candidate made them other than recorded
-	was       map[string]bool        // records written at that time
+	was, is   map[string]shown       // what records hold so far, as it was and by the candidate
 	writes    map[string]*Write      // records that differ so far
+	jobs      map[string]*JobRow     // that amended receipts
+	account   string                 // of the batches at hand, and their hour
+	hour      time.Time
+	at        time.Time            // of the batch at hand
+	newer     map[string]amendment // receipts of that hour that replace others, by line
+	kept      map[string][]kept    // values that were replaced in records of others, by line
+	differs   func(archive.Entry, decide.Inputs, decide.Decision) error
 	out       Replayed
 }
 
@@ -163,6 +196,9 @@ func (r *replay) batch(ctx context.Context, b archive.Batch, visit func(context.
 		if len(e.Raw) == 0 {
 			receipt, _, _ := strings.Cut(e.Line, "/")
 			e.Raw = bodies[receipt]
+		}
+		if n, ok := r.newer[e.Line]; ok {
+			e.Inputs, e.Decision, e.Previous = n.Inputs, n.Decision, n.Previous
 		}
 		if err := visit(ctx, e); err != nil {
 			return err
@@ -189,6 +225,7 @@ func (r *replay) entry(ctx context.Context, e archive.Entry) error {
 	if r.candidate != then {
 		r.parse(then, e, &now)
 	}
+	equal := r.out.Equal
 	is, err := r.judge(r.candidate, now, e)
 	if err != nil {
 		return err
@@ -198,11 +235,17 @@ func (r *replay) entry(ctx context.Context, e archive.Entry) error {
 	if err != nil {
 		return err
 	}
+	if n, ok := r.newer[e.Line]; ok && n.Undone {
+		old = r.undone(n)
+	}
 	next, err := r.records(r.candidate, now, is)
 	if err != nil {
 		return err
 	}
-	r.compare(e.Mention, old, next)
+	if other := r.compare(e, old, next); (other || equal == r.out.Equal) && r.differs != nil {
+		now.Config = r.candidate.Doc.Hash
+		return r.differs(e, now, is)
+	}
 	return nil
 }
 
@@ -305,7 +348,13 @@ func (r *replay) read(plan *Plan, e archive.Entry) (flow.Event, bool) {
 type shown struct {
 	kind   string
 	record crm.Record
+	once   []string // fields that are set at its creation only
 	rule   func(field string) string
+}
+
+// recordID names a record in a diff: CRM account, object and key.
+func recordID(account, object, key string) string {
+	return strings.Join([]string{account, object, key}, "\x00")
 }
 
 // records renders what a configuration writes after a decision, by account, object and key.
@@ -315,14 +364,19 @@ func (r *replay) records(plan *Plan, in decide.Inputs, d decide.Decision) (map[s
 		return nil, nil
 	}
 	m.Deleted = m.Deleted || in.Event.Verb == flow.Delete
-	env := decide.EnvOf(m, d, d.Conversation, personAfter(in, d), plan.Doc.Brand(m.Brand), in.Source)
+	return render1(plan, m, decide.EnvOf(m, d, d.Conversation, personAfter(in, d), plan.Doc.Brand(m.Brand), in.Source))
+}
+
+// render1 renders all records that a configuration asks for. What is told once for each time that it happens (answers) is
+// left out: that is no state.
+func render1(plan *Plan, m flow.Mention, env *decide.Env) (map[string]shown, error) {
 	out := map[string]shown{}
 	for _, conf := range plan.Doc.CRMs {
 		if !conf.Serves(m.Brand) {
 			continue
 		}
 		for _, kind := range flow.Kinds {
-			if kind == flow.KindConversation && d.Conversation == nil || kind == flow.KindPerson && env.Person.ID == "" {
+			if kind == flow.KindConversation && env.Conversation.ID == "" || kind == flow.KindPerson && env.Person.ID == "" {
 				continue
 			}
 			for _, t := range plan.Mapping.For(conf.Name, kind, m.Brand) {
@@ -336,7 +390,10 @@ func (r *replay) records(plan *Plan, in decide.Inputs, d decide.Decision) (map[s
 				if err != nil {
 					return nil, err
 				}
-				out[strings.Join([]string{conf.Name, t.Object(), made.Record.Key}, "\x00")] = shown{kind: kind, record: made.Record, rule: t.Rule}
+				for f := range made.At {
+					delete(made.Record.Fields, f)
+				}
+				out[recordID(conf.Name, t.Object(), made.Record.Key)] = shown{kind: kind, record: made.Record, once: made.Once, rule: t.Rule}
 			}
 		}
 	}
@@ -358,11 +415,9 @@ func personAfter(in decide.Inputs, d decide.Decision) *flow.Person {
 	return &p
 }
 
-// compare notes which records of an event differ now. What a later event makes equal again is forgotten.
-func (r *replay) compare(mention string, old, next map[string]shown) {
-	for id := range old {
-		r.was[id] = true
-	}
+// compare notes which records an event leaves otherwise, and tells whether there are any. What a later event makes equal
+// again is forgotten; what an event asks nothing of stays as it was.
+func (r *replay) compare(e archive.Entry, old, next map[string]shown) (differs bool) {
 	ids := slices.Sorted(maps.Keys(old))
 	for id := range next {
 		if _, both := old[id]; !both {
@@ -370,30 +425,45 @@ func (r *replay) compare(mention string, old, next map[string]shown) {
 		}
 	}
 	for _, id := range ids {
-		o, had := old[id]
-		n, has := next[id]
-		some := n
-		if !has {
-			some = o
+		if o, ok := old[id]; ok {
+			r.was[id] = o
 		}
-		w := &Write{Object: some.record.Object, Key: some.record.Key, Kind: some.kind, Mention: mention}
-		w.Account, _, _ = strings.Cut(id, "\x00")
-		switch {
-		case had && has:
-			w.Verb = WouldUpdate
-		case has && !r.was[id]:
-			w.Verb = WouldCreate
-		case has:
-			w.Verb = WouldUpdate
-		default:
-			w.Verb = WouldSkip
+		if n, ok := next[id]; ok {
+			r.is[id] = n
 		}
-		if w.Fields = fieldsOf(o, n); len(w.Fields) == 0 && had == has {
+		w := difference(id, r.was, r.is)
+		if w == nil {
 			delete(r.writes, id)
 			continue
 		}
-		r.writes[id] = w
+		w.Mention, w.Line = e.Mention, e.Line
+		r.writes[id], differs = w, true
 	}
+	return differs
+}
+
+// difference tells how two states of a record differ, nil if they do not.
+func difference(id string, was, is map[string]shown) *Write {
+	o, had := was[id]
+	n, has := is[id]
+	some := n
+	if !has {
+		some = o
+	}
+	w := &Write{Object: some.record.Object, Key: some.record.Key, ID: some.record.ID, Kind: some.kind, Verb: WouldUpdate}
+	w.Account, _, _ = strings.Cut(id, "\x00")
+	if w.Fields = fieldsOf(o, n); had && has {
+		w.Fields = slices.DeleteFunc(w.Fields, func(f FieldWrite) bool { return slices.Contains(n.once, f.Field) })
+	}
+	switch {
+	case had == has && len(w.Fields) == 0:
+		return nil
+	case !had:
+		w.Verb, w.Links = WouldCreate, n.record.Links
+	case !has:
+		w.Verb = WouldSkip
+	}
+	return w
 }
 
 // fieldsOf lists the fields of two states of a record that differ, by name.
@@ -456,4 +526,12 @@ func (r *replay) sum() {
 			r.out.Risks = append(r.out.Risks, fmt.Sprintf(risk.say, risk.of[place], place))
 		}
 	}
+	r.out.Hash = r.out.print()
+}
+
+// print hashes what would change, whatever else was looked at.
+func (r *Replayed) print() string {
+	text, _ := json.Marshal([]any{r.Config, r.Changed, r.Writes}) // what the archive and a mapping gave: it can be encoded
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:8])
 }

@@ -18,6 +18,7 @@ type MentionRow struct {
 	Revision int64           `json:"revision"` // 1 = never edited
 	Events   []EventRef      `json:"events"`   // the newest maxEvents, oldest first
 	Erased   bool            `json:"erased,omitempty"`
+	Amended  string          `json:"amended,omitempty"` // the newest replay or undo that changed it: a job
 }
 
 // maxEvents bounds how many events a mention remembers.
@@ -49,6 +50,7 @@ type ConversationRow struct {
 	Erased       bool              `json:"erased,omitempty"`   // no CRM may hold anything of it
 	Replies      []string          `json:"replies,omitempty"`  // ids of the newest answers asked for in this place
 	StatusAt     time.Time         `json:"status_at,omitzero"` // when a CRM last told its status
+	Amended      string            `json:"amended,omitempty"`  // the newest replay or undo that changed it: a job
 }
 
 const current = "current"
@@ -78,8 +80,10 @@ type RecordRow struct {
 	Intents map[string]string `json:"intents,omitempty"` // field → hashes of what was about to be written, while no answer tells
 	Config  string            `json:"config,omitempty"`
 	At      time.Time         `json:"at"`
-	Gone    bool              `json:"gone,omitempty"`  // a human deleted it: never created again
-	Human   []string          `json:"human,omitempty"` // fields a human took over
+	Gone    bool              `json:"gone,omitempty"`    // a human deleted it: never created again
+	Human   []string          `json:"human,omitempty"`   // fields a human took over
+	Patched int64             `json:"patched,omitempty"` // what somebody approved was written over this revision: who still holds an older one looks again
+	Undone  time.Time         `json:"undone,omitzero"`   // only what was received later is written again
 }
 
 // ForeignRow leads from a CRM record id back to our key, for changes. Kept under account, object and record id.

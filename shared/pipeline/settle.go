@@ -30,6 +30,9 @@ func (p *Pipeline) settle(ctx context.Context, tasks []*task) {
 	todo := make([]*task, 0, len(tasks))
 	rows := make([]*store.Row[ledger.Line], 0, len(tasks))
 	for _, t := range tasks {
+		if t.Patch != "" && t.err == nil && t.verdict.state != "" && !t.verdict.state.Open() {
+			p.settlePatch(ctx, t)
+		}
 		if t.err != nil || t.Place.Part == "" || t.verdict.state == "" {
 			continue
 		}
@@ -109,7 +112,7 @@ func (p *Pipeline) bury(ctx context.Context, t *task) {
 	body, _ := json.Marshal(dead)                     // plain data: cannot fail
 	sort := t.Place.Sort
 	if sort == "" {
-		sort = "~" + p.hashed(t.Mention, t.Conversation, t.Person)
+		sort = "~" + p.hashed(t.Mention, t.Conversation, t.Person, t.Patch)
 	}
 	row := &store.Row[ParkedRow]{Part: deadOf(t.Account), Sort: sort,
 		Value: ParkedRow{Lane: t.Lane, Group: t.Account, Body: body, Reason: t.verdict.reason, Dead: true, At: p.now()}}

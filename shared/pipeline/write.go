@@ -39,6 +39,10 @@ func (b *delivering) write(ctx context.Context) error {
 		b.giveUp(closed)
 		return closed
 	}
+	if closed := b.blanks(ctx); closed != nil {
+		b.giveUp(closed)
+		return closed
+	}
 	for _, group := range b.byObject() {
 		for _, chunk := range chunks(group, b.batchSize()) {
 			if closed := b.send(ctx, chunk); closed != nil {
@@ -122,6 +126,8 @@ func (b *delivering) send(ctx context.Context, chunk []*want) error {
 		w := chunk[i]
 		w.outcome = o
 		switch {
+		case o.Err == nil && o.State == crm.Unchanged && w.patch != nil:
+			w.state, w.reason = ledger.NotAllowed, "the CRM changes no records that exist"
 		case o.Err == nil && o.State == crm.Unchanged:
 			w.state = ledger.Unchanged
 		case o.Err == nil:
@@ -276,8 +282,12 @@ func (b *delivering) journalAll(ctx context.Context) error {
 		}
 		r := &w.journal
 		r.Value.Object, r.Value.At, r.Value.Config = w.record.Object, b.p.now(), b.plan.Doc.Hash
+		if wrote && w.patch != nil {
+			w.noted(b.p.now())
+		} else if wrote {
+			r.Value.Written, r.Value.Undone = w.revision, time.Time{}
+		}
 		if wrote {
-			r.Value.Written = w.revision
 			if w.outcome.ID != "" && w.outcome.ID != r.Value.ID {
 				foreign = append(foreign, &store.Row[ForeignRow]{Part: b.conf.Name, Sort: w.record.Object + "#" + w.outcome.ID,
 					Value: ForeignRow{Key: w.record.Key}})
