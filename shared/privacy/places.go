@@ -67,6 +67,7 @@ func Places() []Place {
 		{Store, "quota", "pipeline.QuotaRow", keepState, none},
 		{Store, "sync", "pipeline.SyncRow", keepState, none},
 		{Store, "job", "pipeline.JobRow", keepState, none},
+		{Store, "patch", "pipeline.PatchRow", keepProof, none},
 		{Store, "described", "crm.Object", keepState, none},
 		{Store, "token", "pipeline.TokenRow", keepAccess, none},
 		{Store, "meta", "", keepState, Text{"the key of the hashes", "der Schlüssel der Hashwerte"}},
