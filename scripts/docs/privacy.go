@@ -33,7 +33,7 @@ func dataMap(lang string) ([]byte, error) {
 	b.WriteString(say(lang,
 		"Every field that Rapport keeps, where, of what kind, about whom, and for what. A test reads the code and fails where a stored field is missing here. How long things are kept stands in [Retention](retention.md), on which basis in the record that `rapport privacy report` prints. What people write may name others and may hold special categories (Art. 9 GDPR); Rapport derives none of them.\n",
 		"Jedes Feld, das Rapport speichert: wo, welcher Art, über wen und wozu. Ein Test liest den Programmtext und schlägt fehl, wenn ein gespeichertes Feld hier fehlt. Wie lange etwas aufbewahrt wird, steht im [Löschkonzept](retention.md), auf welcher Grundlage im Verzeichnis, das `rapport privacy report --lang de` ausgibt. Was Menschen schreiben, kann Dritte nennen und besondere Kategorien (Art. 9 DSGVO) enthalten; Rapport leitet keine davon ab.\n"))
-	fmt.Fprintf(&b, "\n## %s\n\n| %s | %s | %s | %s |\n|---|---|---|---|\n", say(lang, "Where", "Orte"), say(lang, "place", "Ort"), "name", say(lang, "holds", "enthält"), say(lang, "kept as", "Frist"))
+	fmt.Fprintf(&b, "\n## %s\n\n| %s | %s | %s | %s |\n|---|---|---|---|\n", say(lang, "Where", "Orte"), say(lang, "place", "Ort"), say(lang, "name", "Name"), say(lang, "holds", "enthält"), say(lang, "kept as", "Frist"))
 	for _, p := range privacy.Places() {
 		what := p.What.In(lang)
 		if p.Type != "" {

@@ -1,0 +1,9 @@
+package main
+
+import "github.com/spf13/cobra"
+
+func privacyCommand(f *flags) *cobra.Command {
+	c := &cobra.Command{Use: "privacy", Short: "People's rights, and the papers about them", RunE: onlyCommands}
+	c.AddCommand(privacyReportCommand(f))
+	return c
+}
