@@ -58,6 +58,9 @@ type Line struct {
 	Archive    string     `json:"archive,omitempty"`  // reference of the batch that holds the receipt
 	Exchange   string     `json:"exchange,omitempty"` // of what was suppressed: the place of its conversation, should traces be left there
 	Deliveries []Delivery `json:"deliveries,omitempty"`
+	Found      bool       `json:"found,omitempty"`  // the network did not tell it by itself: reconcile found it
+	Erased     bool       `json:"erased,omitempty"` // whose it was asked to be forgotten: ids are hashes, the author is not named
+	Salt       string     `json:"salt,omitempty"`   // of the leaf that a seal knows it by; a new one after an erasure
 }
 
 // Delivery is where one CRM account stands with a mention.
@@ -147,6 +150,11 @@ type Tally struct {
 // Add counts a line.
 func (t *Tally) Add(l Line) {
 	column, _ := l.Final()
+	t.AddColumn(column)
+}
+
+// AddColumn counts a line of a column.
+func (t *Tally) AddColumn(column string) {
 	t.Received++
 	switch column {
 	case "written":

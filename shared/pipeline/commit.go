@@ -304,6 +304,7 @@ func (w *world) authorOf(o *one) *held[AuthorRow] {
 func (p *Pipeline) putLines(ctx context.Context, w *world, todo []*one) (failed []failure) {
 	rows := make([]*store.Row[ledger.Line], len(todo))
 	for i, o := range todo {
+		o.line.Salt = p.salt()
 		rows[i] = &store.Row[ledger.Line]{Part: o.place.Part, Sort: o.place.Sort, Value: o.line}
 	}
 	if len(rows) == 0 {
@@ -315,7 +316,7 @@ func (p *Pipeline) putLines(ctx context.Context, w *world, todo []*one) (failed 
 	var messages []queue.Message
 	var owners []*one
 	known := make([]bool, len(todo))
-	for i, res := range p.lines.Put(ctx, rows...) {
+	for i, res := range p.writeLines(ctx, rows...) {
 		o := todo[i]
 		if conflicted(res) {
 			stored, err := p.lines.Row(res.Stored)
@@ -394,8 +395,11 @@ func (p *Pipeline) deliveries(w *world, o *one, row *store.Row[ledger.Line], aga
 	return out
 }
 
-// message wraps a task for its lane.
+// message wraps a task for its lane. Who was at it before reads its line anew, so that is not kept anywhere beside.
 func (t Task) message() queue.Message {
+	if t.Attempted && t.Place.Part != "" {
+		t.Line, t.Version = ledger.Line{}, 0
+	}
 	body, _ := json.Marshal(t) // plain data: cannot fail
 	return queue.Message{Lane: t.Lane, Group: t.Account, Body: body}
 }

@@ -10,11 +10,15 @@ import (
 	"rapport/shared/store"
 )
 
-// HourRow says that the ledger has lines of an account in an hour. Kept under the account, sorted by hour; it is there
-// before the first line is, so that who walks long times need not look into hours without any.
+// HourRow says that the ledger has lines of an account in an hour. Kept under the account, sorted by hour, and under "#" and
+// the hour, sorted by account; both are there before the first line is, so that who walks long times or all accounts need not
+// look into hours without any.
 type HourRow struct{}
 
-const hourFormat = "2006010215" // as in a line's partition
+const (
+	hourFormat = "2006010215" // as in a line's partition
+	hourIndex  = "#"
+)
 
 // hours remembers which hours are opened already.
 type hours struct {
@@ -52,16 +56,19 @@ func (p *Pipeline) openHours(ctx context.Context, todo []*one) error {
 		}
 		seen[name] = true
 		at := strings.LastIndexByte(name, '#')
-		rows, names = append(rows, &store.Row[HourRow]{Part: name[:at], Sort: name[at+1:]}), append(names, name)
+		rows = append(rows, &store.Row[HourRow]{Part: name[:at], Sort: name[at+1:]}, &store.Row[HourRow]{Part: hourIndex + name[at+1:], Sort: name[:at]})
+		names = append(names, name)
 	}
 	if len(rows) == 0 {
 		return nil
 	}
-	for i, res := range p.hourly.Put(ctx, rows...) {
+	for _, res := range p.hourly.Put(ctx, rows...) {
 		if res.Err != nil && !conflicted(res) {
 			return res.Err
 		}
-		p.hours.open(names[i])
+	}
+	for _, name := range names {
+		p.hours.open(name)
 	}
 	return nil
 }

@@ -95,6 +95,10 @@ func (p *Pipeline) Jobs(ctx context.Context, batch []queue.Message) []error {
 			errs[i] = p.copyMedia(ctx, mention)
 			continue
 		}
+		if id == sealJob {
+			errs[i] = p.sealWoken(ctx)
+			continue
+		}
 		errs[i] = p.work(ctx, id)
 	}
 	return errs

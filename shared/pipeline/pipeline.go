@@ -36,6 +36,9 @@ type Ports struct {
 	// Fence is how long a worker may go on after the queue has given its message to another. An edit waits so long after
 	// the delivery before it was settled. 0 where messages are claimed in memory.
 	Fence time.Duration
+	// Settle is how long after its end an hour of the ledger is sealed; 0 = a quarter of an hour. Nobody may hold on to a line
+	// for two thirds of that.
+	Settle time.Duration
 	// Exact says that the queue never copies a message. Where it may, what cannot be repeated without harm is noted
 	// down before it is sent.
 	Exact bool
@@ -101,6 +104,9 @@ type Pipeline struct {
 	seen          store.Table[SeenRow]
 	hourly        store.Table[HourRow]
 	hours         hours
+	lates         store.Table[LateRow]
+	leaves        store.Table[LeafRow]
+	seals         store.Table[SealRow]
 	syncs         store.Table[SyncRow]
 	synced        *synced
 	medias        store.Table[MediaRow]
@@ -140,6 +146,8 @@ func New(o Options) *Pipeline {
 	p.due = store.Table[DueRow]{Store: o.Store, Name: "due"}
 	p.seen = store.Table[SeenRow]{Store: o.Store, Name: "seen"}
 	p.hourly = store.Table[HourRow]{Store: o.Store, Name: "hour"}
+	p.lates, p.leaves = store.Table[LateRow]{Store: o.Store, Name: "late"}, store.Table[LeafRow]{Store: o.Store, Name: "leaf"}
+	p.seals = store.Table[SealRow]{Store: o.Store, Name: "seal"}
 	p.syncs, p.synced = store.Table[SyncRow]{Store: o.Store, Name: "sync"}, &synced{specs: map[string]string{}}
 	p.medias, p.threads = store.Table[MediaRow]{Store: o.Store, Name: "media"}, store.Table[ThreadRow]{Store: o.Store, Name: "thread"}
 	if o.Ports.Exact {

@@ -27,6 +27,7 @@ type verdict struct {
 
 // settle writes verdicts into lines; what lost a race merges with what is stored. Each answer belongs to its task.
 func (p *Pipeline) settle(ctx context.Context, tasks []*task) {
+	p.reread(ctx, tasks)
 	todo := make([]*task, 0, len(tasks))
 	rows := make([]*store.Row[ledger.Line], 0, len(tasks))
 	for _, t := range tasks {
@@ -44,7 +45,7 @@ func (p *Pipeline) settle(ctx context.Context, tasks []*task) {
 	for round := 0; len(rows) > 0; round++ {
 		var again []*task
 		var next []*store.Row[ledger.Line]
-		for i, res := range p.lines.Put(ctx, rows...) {
+		for i, res := range p.writeLines(ctx, rows...) {
 			t := todo[i]
 			switch {
 			case res.Err == nil:
@@ -65,6 +66,26 @@ func (p *Pipeline) settle(ctx context.Context, tasks []*task) {
 			}
 		}
 		todo, rows = again, next
+	}
+}
+
+// reread gives tasks their lines that came without, as those do that somebody was at before.
+func (p *Pipeline) reread(ctx context.Context, tasks []*task) {
+	var keys []store.Key
+	var bare []*task
+	for _, t := range tasks {
+		if t.err == nil && t.Place.Part != "" && t.Version == 0 {
+			keys, bare = append(keys, p.lines.Key(t.Place.Part, t.Place.Sort)), append(bare, t)
+		}
+	}
+	rows, err := p.lines.Get(ctx, keys...)
+	for i, t := range bare {
+		if t.err = err; err != nil {
+			continue
+		}
+		if t.Version, t.Line = rows[i].Version, rows[i].Value; t.Version == 0 {
+			t.err = fault.New(fault.Transient, "ledger line %s is not there", t.Place.Sort)
+		}
 	}
 }
 
@@ -109,6 +130,7 @@ func (p *Pipeline) bury(ctx context.Context, t *task) {
 	t.Attempted = true
 	dead := t.Task
 	dead.Kinds, dead.Bad, dead.Tries = t.first, "", 0 // a redrive tries everything
+	dead.Line, dead.Version = ledger.Line{}, 0        // and reads the line anew
 	body, _ := json.Marshal(dead)                     // plain data: cannot fail
 	sort := t.Place.Sort
 	if sort == "" {
@@ -176,13 +198,13 @@ func (p *Pipeline) reopen(ctx context.Context, t *Task) error {
 	if t.Place.Part == "" { // no line hangs on it
 		return nil
 	}
-	line, err := p.lines.Update(ctx, t.Place.Part, t.Place.Sort, func(r *store.Row[ledger.Line]) (bool, error) {
-		d := r.Value.Delivery(t.Account)
+	line, err := p.changeLine(ctx, t.Place, func(l *ledger.Line) bool {
+		d := l.Delivery(t.Account)
 		if d == nil || d.State != ledger.Dead {
-			return false, nil
+			return false
 		}
 		d.State, d.Reason, d.Attempts = ledger.Queued, "", 0
-		return true, nil
+		return true
 	})
 	t.Version, t.Line = line.Version, line.Value
 	return err

@@ -53,6 +53,7 @@ type Result struct {
 	Events     int    // taken in, repeats included
 	Searched   int    // pieces that were stored, queued, archived, logged or sent, each looked through for secrets
 	History    uint64 // a hash of everything that happened, in order
+	Amended    int    // sealed lines that a later seal told anew
 	Violations []string
 }
 
@@ -78,6 +79,7 @@ type Sim struct {
 	steps    int
 	kills    int
 	redriven int
+	amended  int    // lines that a later seal told anew
 	erased   string // author whose traces had to go
 	job      string
 	lanes    []lane
@@ -122,7 +124,7 @@ const (
 
 // Run plays one seed to its end.
 func Run(o Options) (res Result) {
-	s := &Sim{rng: rand.New(rand.NewPCG(o.Seed, 0x5eed)), options: o, now: time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC), history: fnv.New64a(), traces: disguises()}
+	s := &Sim{rng: rand.New(rand.NewPCG(o.Seed, 0x5eed)), options: o, now: time.Date(2026, 3, 2, 8, 58, 0, 0, time.UTC), history: fnv.New64a(), traces: disguises()}
 	res.Seed = o.Seed
 	out := io.Writer(s.history)
 	if o.Log != nil {
@@ -138,8 +140,11 @@ func Run(o Options) (res Result) {
 	}
 	defer s.killAll()
 	s.play()
+	s.sealAll()
 	s.verify()
+	s.verifySeals()
 	res.Steps, res.Faults, res.Events, res.Searched, res.History, res.Violations = s.steps, s.faults, s.net.taken, s.searched, s.history.Sum64(), s.violations
+	res.Amended = s.amended
 	return res
 }
 
@@ -166,7 +171,7 @@ func (s *Sim) build() error {
 	s.app, err = app.New(context.Background(), app.Options{
 		Store: &unsafeStore{inner, s, map[store.Key]bygone{}}, Queue: &unsafeQueue{s.queue, s}, Archive: &unsafeArchive{s.archive, s}, Secrets: canary{},
 		Networks: map[string]network.Network{"net": s.net}, CRMs: map[string]crm.CRM{"keyed": rotating{s.keyed}, "list": s.list, "watch": s.watch},
-		Ports: pipeline.Ports{Now: clock, NewID: s.newID, Log: slog.New(slog.NewTextHandler(&watchful{s}, nil)), Fence: visibility},
+		Ports: pipeline.Ports{Now: clock, NewID: s.newID, Log: slog.New(slog.NewTextHandler(&watchful{s}, nil)), Fence: visibility, Settle: settle},
 	})
 	if err != nil {
 		return err

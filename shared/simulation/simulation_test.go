@@ -49,7 +49,7 @@ func options(t *testing.T, seed uint64) Options {
 // TestSimulation plays seeds; a failing one is printed and replays with -seed N -seeds 1 -v.
 func TestSimulation(t *testing.T) {
 	var wg sync.WaitGroup
-	var next, faults, events, steps, searched atomic.Int64
+	var next, faults, events, steps, searched, amended atomic.Int64
 	next.Store(int64(*first) - 1)
 	plans, err := Plans()
 	if err != nil {
@@ -70,6 +70,7 @@ func TestSimulation(t *testing.T) {
 				events.Add(int64(res.Events))
 				steps.Add(int64(res.Steps))
 				searched.Add(int64(res.Searched))
+				amended.Add(int64(res.Amended))
 				for _, v := range res.Violations {
 					t.Errorf("seed %d: %s", seed, v)
 				}
@@ -84,8 +85,11 @@ func TestSimulation(t *testing.T) {
 		t.Error("nothing was looked through for secrets")
 	}
 	t.Logf("%d pieces were looked through for secrets: found none unless said above", searched.Load())
-	t.Logf("%d seeds, %d steps, %d faults injected, %d events taken in: 0 unaccounted, 0 duplicates, 0 human edits overwritten unless said above",
-		*seeds, steps.Load(), faults.Load(), events.Load())
+	t.Logf("%d seeds, %d steps, %d faults injected, %d events taken in, %d sealed lines amended: 0 unaccounted, 0 duplicates, 0 human edits overwritten, 0 lines unlike their seal unless said above",
+		*seeds, steps.Load(), faults.Load(), events.Load(), amended.Load())
+	if amended.Load() == 0 && *seeds >= 100 {
+		t.Error("no line changed after it was sealed")
+	}
 }
 
 // TestOneSeedIsOneHistory plays seeds twice: everything happens again in the same order.
