@@ -210,7 +210,8 @@ func (c *Checker) change(e Entry) {
 	case !known && e.Old != "" && c.covers(e.Part):
 		c.find("added", e.Place().String(), "seal %d amends it, and no seal before knows it", c.number())
 	}
-	if e.Old != "" && e.From != e.Column && e.From != "open" && e.From != "dead" {
+	// What is open is settled one day, and what is dead or cannot be read may be tried again.
+	if e.Old != "" && e.From != e.Column && !slices.Contains([]string{"open", "dead", "rejected"}, e.From) {
 		c.find("changed", e.Place().String(), "it was %s and became %s in seal %d: no road leads there", e.From, e.Column, c.number())
 	}
 	c.known[e.Place()] = state{leaf: e.Leaf, column: e.Column, seal: c.number()}

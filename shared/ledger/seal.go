@@ -48,6 +48,9 @@ func FactsOf(at Place, l Line) Facts {
 	f := Facts{Part: at.Part, Sort: at.Sort, Account: l.Account, Network: l.Network, Brand: l.Brand, At: l.At.UTC(), Event: l.Event, Mention: l.Mention,
 		Author: l.Author, Outcome: l.Outcome, Reason: l.Reason, Source: l.Source, Config: l.Config, Archive: l.Archive, Exchange: l.Exchange,
 		Found: l.Found, Erased: l.Erased}
+	if l.Outcome == Unread { // under way as well
+		f.Reason = ""
+	}
 	for _, d := range l.Deliveries {
 		s := Stand{Account: d.Account, State: Queued}
 		if !d.State.Open() {

@@ -322,7 +322,7 @@ func (p *Pipeline) putLines(ctx context.Context, w *world, todo []*one) (failed 
 			stored, err := p.lines.Row(res.Stored)
 			if err == nil && o.follows(stored.Value) {
 				rows[i].Version = stored.Version
-				res = p.lines.Put(ctx, rows[i])[0]
+				res = p.writeLines(ctx, rows[i])[0]
 			} else if err == nil {
 				stored.Part, stored.Sort = o.place.Part, o.place.Sort
 				rows[i], res.Err, known[i] = &stored, nil, true
