@@ -238,14 +238,14 @@ func (s *sealing) found(ctx context.Context, part string, hour time.Time) (*fold
 		if err != nil {
 			return nil, err
 		}
-		f.add(named(part, row.Value.Entries))
+		f.add(withPart(part, row.Value.Entries))
 		s.rows++
 	}
 	return f, nil
 }
 
-// named puts back the partition that entries of lines are kept without.
-func named(part string, entries []ledger.Entry) []ledger.Entry {
+// withPart puts back the partition that entries of lines are kept without.
+func withPart(part string, entries []ledger.Entry) []ledger.Entry {
 	out := slices.Clone(entries)
 	for i := range out {
 		if out[i].Part == "" {
@@ -273,7 +273,7 @@ func (s *sealing) lines(ctx context.Context, hour time.Time, part string) (ledge
 			break
 		}
 		if entries, err = s.keep(ctx, f, part, hour, entries); err == nil {
-			f.add(named(part, entries))
+			f.add(withPart(part, entries))
 		}
 	}
 	return f.Sealed, err
@@ -453,7 +453,7 @@ func (p *Pipeline) entries(ctx context.Context, hour time.Time, seal *ledger.Sea
 		if err != nil {
 			return err
 		}
-		for _, e := range named(part, row.Value.Entries) {
+		for _, e := range withPart(part, row.Value.Entries) {
 			visit(e)
 		}
 	}
