@@ -54,6 +54,11 @@ func (a *App) Doctor(ctx context.Context, account string) ([]network.Finding, er
 	if err == nil && state.Problem != "" {
 		out = append(out, network.Finding{What: "polls", Say: state.Problem, Mend: "the next try is at " + state.Next.Format(time.RFC3339)})
 	}
+	if err == nil {
+		if out, err = a.missed(ctx, account, state, out); err != nil {
+			return out, err
+		}
+	}
 	if n, ok := a.Networks[conf.Kind]; ok && len(n.Info().Prices) > 0 {
 		found, ferr := a.budget(ctx, plan, conf)
 		if ferr != nil {
@@ -77,6 +82,22 @@ func (a *App) Doctor(ctx context.Context, account string) ([]network.Finding, er
 		}
 	}
 	return out, err
+}
+
+// missed adds what an account's webhooks lack, and the last gap.
+func (a *App) missed(ctx context.Context, account string, state pipeline.AccountRow, out []network.Finding) ([]network.Finding, error) {
+	list, err := a.Conditions(ctx, account)
+	if err != nil || len(list) == 0 {
+		return out, err
+	}
+	c := list[0]
+	if c.Bad && c.Say != state.Problem && !c.CRM {
+		out = append(out, network.Finding{What: "webhooks", Say: c.Say, Mend: "Rapport looks again every few minutes and mends what it can; if this stays, look at the findings above"})
+	}
+	if text := c.Gap.Tell(); text != "" {
+		out = append(out, network.Finding{What: "gap", OK: !c.Gap.To.IsZero() && !c.Owed, Say: text, Mend: "what is missing is fetched by itself where the network can be read"})
+	}
+	return out, nil
 }
 
 // budget tells what is left today of what the account's brand may spend.

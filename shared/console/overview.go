@@ -86,6 +86,7 @@ type health struct {
 	Parked  int       `json:"parked,omitempty"`
 	Dead    int       `json:"dead,omitempty"`
 	Last    time.Time `json:"last,omitzero"`
+	Gap     string    `json:"gap,omitempty"` // the last one, and what was fetched of it
 	Replies string    `json:"replies,omitempty"`
 }
 
@@ -367,6 +368,19 @@ func (c *Console) state(ctx context.Context, a config.Account, h *health) error 
 	h.Last = st.Last
 	if st.Problem != "" {
 		h.State, h.Say, h.Mend = "waiting", st.Problem, "It is tried again by itself; test the account to learn more."
+	}
+	conditions, err := p.Conditions(ctx, a.Name)
+	if err != nil {
+		return err
+	}
+	for _, cond := range conditions { // one, or none of a paused account
+		h.Last, h.Gap = cond.Last, cond.Gap.Tell()
+		if cond.Bad {
+			h.State, h.Say, h.Mend = "waiting", cond.Say, "It is tried again by itself; test the account to learn more."
+		}
+		if cond.Kind == "unauthorized" {
+			h.State, h.Mend = "bad", "Set its secret anew, or log in again with rapport connect."
+		}
 	}
 	closure, closed, err := p.Closed(ctx, a.Name)
 	if err != nil {

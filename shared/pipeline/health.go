@@ -13,6 +13,7 @@ import (
 // Health is how the accounts are, as numbers that an alarm can watch.
 type Health struct {
 	Closed   int     // CRM accounts that take nothing now
+	Degraded int     // accounts of either side that are amiss: not read, not told, closed, or owed what was missed
 	Expiring int     // tokens that run out within a week and that nobody renews by itself
 	Quota    float64 // percent of the fullest quota, used up by its end if it goes on like this; 100 and more = it will not last
 }
@@ -22,11 +23,20 @@ const (
 	settled = 10 // a forecast is made once this share of a quota's time has passed: a tenth
 )
 
-// Health reads it: three reads, however many accounts there are up to a hundred.
+// Health reads it: five reads, however many accounts there are up to fifty.
 func (p *Pipeline) Health(ctx context.Context) (h Health, err error) {
 	plan, err := p.Plans.Plan(ctx, "")
 	if err != nil {
 		return h, err
+	}
+	conditions, err := p.Conditions(ctx)
+	if err != nil {
+		return h, err
+	}
+	for _, c := range conditions {
+		if c.Bad {
+			h.Degraded++
+		}
 	}
 	var closures, tokens, quotas []store.Key
 	var buckets []network.Bucket

@@ -20,7 +20,7 @@ import (
 // JobRow is long work in pages. Kept under its id; one message does one page.
 type JobRow struct {
 	ID      string       `json:"id"`
-	Kind    string       `json:"kind"` // backfill, erase, recheck, sync, replay, undo
+	Kind    string       `json:"kind"` // backfill, gap, erase, recheck, sync, replay, undo
 	Account string       `json:"account,omitempty"`
 	From    time.Time    `json:"from,omitzero"`
 	To      time.Time    `json:"to,omitzero"`
@@ -123,7 +123,7 @@ func (p *Pipeline) work(ctx context.Context, id string) error {
 	row.Part, row.Sort = id, "-"
 	more, wait := false, time.Duration(0)
 	switch j.Kind {
-	case "backfill":
+	case "backfill", gapJob:
 		more, err = p.backfill(ctx, j)
 	case "erase":
 		more, wait, err = p.erasePage(ctx, j)
@@ -241,7 +241,8 @@ func (p *Pipeline) erasePage(ctx context.Context, j *JobRow) (more bool, wait ti
 	return !j.Swept, leaseFor + p.Ports.Fence, nil
 }
 
-// backfill reads one page of the past into the bulk lane, marked as history.
+// backfill reads one page of the past into the bulk lane, marked as history. What was missed comes as if it were told now,
+// and is counted as far as nobody told it before.
 func (p *Pipeline) backfill(ctx context.Context, j *JobRow) (more bool, err error) {
 	plan, err := p.Plans.Plan(ctx, "")
 	if err != nil {
@@ -265,11 +266,17 @@ func (p *Pipeline) backfill(ctx context.Context, j *JobRow) (more bool, err erro
 		return false, err
 	}
 	for _, body := range page.Bodies {
-		env := Envelope{Receipt: p.Ports.NewID(), At: p.now(), Account: conf.Name, Stream: body.Stream, Source: history}
-		if err := p.enqueue(ctx, p.Queue, topology.MentionsBulk, env, body.Data); err != nil {
+		env, lane, n := Envelope{Receipt: p.Ports.NewID(), At: p.now(), Account: conf.Name, Stream: body.Stream, Source: history}, queue.Lane(topology.MentionsBulk), 1
+		if j.Kind == gapJob {
+			env.Source, lane = "", topology.MentionsLive
+			if n, err = p.unknown(ctx, conf, body); err != nil {
+				return false, err
+			}
+		}
+		if err := p.enqueue(ctx, p.Queue, lane, env, body.Data); err != nil {
 			return false, err
 		}
-		j.Done++
+		j.Done += n
 	}
 	j.Pages++
 	more = page.More && page.Cursor != j.Cursor

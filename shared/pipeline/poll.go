@@ -19,7 +19,7 @@ import (
 type pollTask struct {
 	Account   string `json:"account"`
 	CRM       bool   `json:"crm,omitempty"`
-	Subscribe bool   `json:"subscribe,omitempty"` // look at the account's subscription instead
+	Subscribe bool   `json:"subscribe,omitempty"` // look whether the account's webhooks come instead
 }
 
 // maxPages bounds how many pages one poll message reads; the rest follows in the next.
@@ -49,7 +49,7 @@ func (p *Pipeline) poll(ctx context.Context, t pollTask) error {
 		return err
 	}
 	if t.Subscribe {
-		return p.subscribe(ctx, plan, t.Account)
+		return p.attend(ctx, plan, t.Account)
 	}
 	conf, read, every, buckets, ok := p.reader(plan, t)
 	if !ok || conf.Paused {
@@ -75,7 +75,7 @@ func (p *Pipeline) poll(ctx context.Context, t pollTask) error {
 		if page.Wait > 0 {
 			wait = page.Wait
 		}
-		row.Value = AccountRow{Cursor: page.Cursor, Last: p.now(), Next: p.now().Add(wait)}
+		row.Value = AccountRow{Cursor: page.Cursor, Last: p.now(), Next: p.now().Add(wait), Gap: p.caughtUp(conf, t.CRM, row.Value, page, moved)}
 		if res := p.accounts.Put(ctx, &row)[0]; res.Err != nil {
 			return res.Err
 		}
@@ -147,7 +147,10 @@ func interval(conf config.Account, usual time.Duration) time.Duration {
 func (p *Pipeline) postpone(ctx context.Context, row *store.Row[AccountRow], every time.Duration, cause error) error {
 	v := &row.Value
 	v.Fails++
-	v.Problem = cause.Error()
+	v.Problem, v.Kind = cause.Error(), fault.Of(cause).String()
+	if v.Bad.IsZero() {
+		v.Bad = p.now()
+	}
 	wait := max(backoff(v.Fails-1), fault.After(cause))
 	if fault.Is(cause, fault.Invalid) || fault.Is(cause, fault.Unauthorized) {
 		wait = max(wait, every)

@@ -92,13 +92,25 @@ type ForeignRow struct {
 	Into string `json:"into,omitempty"` // survivor of a merge or conversion
 }
 
-// AccountRow is the state of a network or CRM account that is polled.
+// AccountRow is how an account is: whether its polls work, or, under a name of its own, whether its webhooks come.
 type AccountRow struct {
 	Cursor  string    `json:"cursor,omitempty"`
 	Next    time.Time `json:"next"` // when to poll again
 	Last    time.Time `json:"last"` // when it last worked
 	Fails   int       `json:"fails,omitempty"`
 	Problem string    `json:"problem,omitempty"`
+	Kind    string    `json:"kind,omitempty"` // of the problem's fault
+	Bad     time.Time `json:"bad,omitzero"`   // since when it is amiss
+	Gap     Gap       `json:"gap,omitzero"`   // the last one
+}
+
+// Gap is a stretch in which an account told nothing, or not everything, and what was fetched of it afterwards.
+type Gap struct {
+	From   time.Time `json:"from,omitzero"`
+	To     time.Time `json:"to,omitzero"`      // zero = it lasts
+	Events int       `json:"events,omitempty"` // fetched that nobody had told before
+	Job    string    `json:"job,omitempty"`    // that fetches it, and counts
+	Note   string    `json:"note,omitempty"`   // why nothing is fetched
 }
 
 // ThreadRow is who complained under one post, in the order of coming, as far as it matters. Kept under the thread's start.

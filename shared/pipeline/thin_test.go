@@ -17,10 +17,10 @@ import (
 // pointing is a site whose events may name a mention only: what was said has to be read.
 type pointing struct {
 	*site
-	said  map[string]flow.Event
-	down  error
-	downFor  string // the mention for which it is down; "" = all
-	calls map[string]int
+	said    map[string]flow.Event
+	down    error
+	downFor string // the mention for which it is down; "" = all
+	calls   map[string]int
 }
 
 func (s *pointing) CheckBatch() int { return 1 }

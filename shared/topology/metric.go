@@ -15,6 +15,7 @@ const (
 	MetricNotTaken    = "NotTaken"       // count: genuine calls of hooks that were answered 5xx
 	MetricUnaccounted = "Unaccounted"    // count, by report: open without an owner
 	MetricClosed      = "ClosedAccounts" // count, by tick: CRM accounts that take nothing now
+	MetricDegraded    = "Degraded"       // count, by tick: accounts that are amiss, or owed what was missed
 	MetricExpiring    = "ExpiringTokens" // count, by tick: tokens that run out within a week and that nobody renews by itself
 	MetricQuota       = "QuotaForecast"  // percent, by tick: of the fullest quota bucket, used up by its end at today's pace
 	MetricWritten     = "Written"        // count, of a batch of deliver: records that a CRM took
