@@ -101,7 +101,7 @@ func TestEveryFieldIsMapped(t *testing.T) {
 func TestWhoSendsAndStores(t *testing.T) {
 	s := readSource(t)
 	want := map[string]string{ // function → lanes, as the map names them
-		"pipeline.enqueue": "mentions, changes", "pipeline.message": "deliver", "pipeline.tickPolls": "polls", "pipeline.tickSubscriptions": "polls",
+		"pipeline.enqueue": "mentions, changes", "pipeline.message": "deliver", "pipeline.tickPolls": "polls", "pipeline.tickAttention": "polls",
 		"pipeline.wake": "jobs", "pipeline.mediaMessage": "jobs", "pipeline.wakeReply": "replies", "pipeline.feed": "what was parked", "pipeline.again": "mentions",
 	}
 	for fn := range s.makers("queue.Message", "Body") {

@@ -178,8 +178,10 @@ func operated() []Type {
 	return []Type{
 		kind("pipeline.Closure", "that an account takes nothing now, and why", "dass ein Konto gerade nichts annimmt, und warum",
 			is(Operational, Nobody, Operation, "kind reason since until probes fields")),
-		kind("pipeline.AccountRow", "how far an account was read", "wie weit ein Konto gelesen ist",
-			is(Operational, Nobody, Operation, "cursor next last fails problem")),
+		kind("pipeline.AccountRow", "how far an account was read, and what is amiss", "wie weit ein Konto gelesen ist, und was fehlt",
+			is(Operational, Nobody, Operation, "cursor next last fails problem kind bad"), parts("gap")),
+		kind("pipeline.Gap", "a stretch in which an account told nothing", "eine Zeit, in der ein Konto nichts meldete",
+			is(Operational, Nobody, Operation, "from to events job note")),
 		kind("pipeline.TokenRow", "an account's access, encrypted", "der Zugang eines Kontos, verschlüsselt",
 			is(Operational, Nobody, Operation, "access refresh expires scopes target")),
 		kind("pipeline.QuotaRow", "how many calls were made or how much was spent", "wie viele Aufrufe erfolgten oder wie viel ausgegeben wurde",
