@@ -22,6 +22,7 @@ func pages() []page {
 		{"docs/privacy/de/data-map.md", func() ([]byte, error) { return dataMap("de") }},
 		{"docs/privacy/en/retention.md", func() ([]byte, error) { return retention("en") }},
 		{"docs/privacy/de/retention.md", func() ([]byte, error) { return retention("de") }},
+		{"docs/works-council.md", staffPage},
 	}
 }
 

@@ -3,6 +3,8 @@
 // round; the tables under docs/privacy and the record of processing of `rapport privacy report` are made from it.
 package privacy
 
+import "slices"
+
 // Text is a sentence in the languages of the papers.
 type Text struct{ EN, DE string }
 
@@ -120,4 +122,14 @@ func (p Purpose) Basis() string {
 		return "legal_obligation"
 	}
 	return "legitimate_interest"
+}
+
+// Kept gives the terms under which values of a type are kept; none where it is always part of another.
+func Kept(of string) (terms []string) {
+	for _, p := range Places() {
+		if p.Type == of && !slices.Contains(terms, p.Keep) {
+			terms = append(terms, p.Keep)
+		}
+	}
+	return terms
 }

@@ -1,0 +1,46 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"strings"
+
+	"rapport/shared/privacy"
+)
+
+// staffPage writes the tables of what is stored about staff into the paper, whose other words are written by hand.
+func staffPage() ([]byte, error) {
+	const path = "docs/works-council.md"
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, err
+	}
+	page := string(text)
+	for _, lang := range []string{"de", "en"} {
+		begin := "<!-- staff " + lang + " -->\n"
+		head, rest, found := strings.Cut(page, begin)
+		_, tail, closed := strings.Cut(rest, "<!-- end -->")
+		if !found || !closed {
+			return nil, fmt.Errorf("%s has no place for the table of staff in %s", path, lang)
+		}
+		page = head + begin + staffTable(lang) + "<!-- end -->" + tail
+	}
+	return []byte(page), nil
+}
+
+func staffTable(lang string) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "| %s | %s | %s | %s |\n|---|---|---|---|\n", say(lang, "datum", "Datum"), say(lang, "what", "was"), say(lang, "what for", "wozu"), say(lang, "kept as", "Aufbewahrung"))
+	for _, t := range privacy.Types() {
+		for _, f := range t.Fields {
+			if f.Category == privacy.Staff {
+				kept := strings.Join(privacy.Kept(t.Name), ", ")
+				if kept == "" {
+					kept = say(lang, "with the record it is part of", "mit dem Datensatz, zu dem es gehört")
+				}
+				fmt.Fprintf(&b, "| `%s` %s | %s | %s | %s |\n", t.Name, f.Name, privacy.StaffNote(t.Name, f.Name).In(lang), privacy.Label(string(f.Purpose)).In(lang), kept)
+			}
+		}
+	}
+	return b.String()
+}
