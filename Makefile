@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo up test soak fuzz eval train bench check fmt docs clean functions e2e synth diff deploy outputs destroy template
+.PHONY: help demo up test soak fuzz eval train bench check build sbom fmt docs clean functions e2e synth diff deploy outputs destroy template
 
 SEEDS ?= 20000
 FIRST ?= 1
@@ -71,6 +71,13 @@ outputs: ## every address an operator needs
 
 destroy: ## delete the stack; table, archive, users and keys stay unless PURGE=$(STACK)
 	@go run ./scripts/deploy destroy --stack $(STACK) $(if $(YES),--yes) $(if $(PURGE),--purge $(PURGE)) -- $(CHOSEN)
+
+##@ Hand it on
+build: ## build the command line into build/rapport, the same bytes every time
+	@scripts/build.sh "$$(go env GOARCH)" && sha256sum build/rapport
+
+sbom: build functions ## write what the programs are made of to build/sbom.json (CycloneDX)
+	@go run ./scripts/sbom build/rapport build/*/bootstrap > build/sbom.json && echo build/sbom.json
 
 ##@ Keep it in order
 fmt: ## format the code

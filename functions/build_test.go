@@ -58,6 +58,39 @@ func TestReproducible(t *testing.T) {
 	}
 }
 
+// TestReproducibleCommandLine builds the command line twice, the second time from another folder: the bytes must be the same.
+func TestReproducibleCommandLine(t *testing.T) {
+	root, err := filepath.Abs("..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	elsewhere := filepath.Join(t.TempDir(), "elsewhere")
+	if err := os.Symlink(root, elsewhere); err != nil {
+		t.Fatal(err)
+	}
+	var first []byte
+	for _, from := range []string{root, elsewhere} {
+		out := t.TempDir()
+		cmd := exec.Command(filepath.Join(from, "scripts", "build.sh"), runtime.GOARCH, out)
+		cmd.Dir = from
+		if text, err := cmd.CombinedOutput(); err != nil {
+			t.Fatalf("%v: %s", err, text)
+		}
+		got, err := os.ReadFile(filepath.Join(out, "rapport"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if first == nil {
+			first = got
+		} else if !bytes.Equal(first, got) {
+			t.Error("two builds differ")
+		}
+		if bytes.Contains(got, []byte(root+"/")) {
+			t.Error("the program names the folder it was built in")
+		}
+	}
+}
+
 // TestSize wants what bloats to stay out: no function holds a SQLite, a CDK or a twin, and none grows beyond its bound.
 func TestSize(t *testing.T) {
 	dir := binaries(t)

@@ -102,7 +102,7 @@ func TestWhoSendsAndStores(t *testing.T) {
 	s := readSource(t)
 	want := map[string]string{ // function → lanes, as the map names them
 		"pipeline.enqueue": "mentions, changes", "pipeline.message": "deliver", "pipeline.tickPolls": "polls", "pipeline.tickAttention": "polls",
-		"pipeline.wake": "jobs", "pipeline.mediaMessage": "jobs", "pipeline.wakeReply": "replies", "pipeline.feed": "what was parked", "pipeline.again": "mentions",
+		"pipeline.wake": "jobs", "pipeline.sealWoken": "jobs", "pipeline.mediaMessage": "jobs", "pipeline.wakeReply": "replies", "pipeline.feed": "what was parked", "pipeline.again": "mentions",
 	}
 	for fn := range s.makers("queue.Message", "Body") {
 		if pkg, _, _ := strings.Cut(fn, "."); strings.HasPrefix(pkg, "queue") {
