@@ -212,12 +212,13 @@ func printPatched(c *cobra.Command, f *flags, p pipeline.Patched) error {
 
 // printReplay shows the diff a person decides on.
 func printReplay(w io.Writer, r pipeline.Replayed) {
-	fmt.Fprintf(w, "%d decisions made again: %d equal, %d would differ\n", r.Entries, r.Equal, len(r.Changed))
-	fmt.Fprintf(w, "CRM records: %d created, %d updated, %d not written any more", r.Verbs[pipeline.WouldCreate], r.Verbs[pipeline.WouldUpdate], r.Verbs[pipeline.WouldSkip])
-	if n := r.Verbs[pipeline.WouldBlank]; n > 0 {
-		fmt.Fprintf(w, ", %d blanked", n)
+	if r.Undo {
+		fmt.Fprintf(w, "%d events to be undone\nCRM records: %d put back, %d blanked\n", r.Entries, r.Verbs[pipeline.WouldUpdate], r.Verbs[pipeline.WouldBlank])
+	} else {
+		fmt.Fprintf(w, "%d decisions made again: %d equal, %d would differ\n", r.Entries, r.Equal, len(r.Changed))
+		fmt.Fprintf(w, "CRM records: %d created, %d updated, %d not written any more\n", r.Verbs[pipeline.WouldCreate], r.Verbs[pipeline.WouldUpdate], r.Verbs[pipeline.WouldSkip])
 	}
-	fmt.Fprintf(w, "\nhash of these changes: %s\n", r.Hash)
+	fmt.Fprintf(w, "hash of these changes: %s\n", r.Hash)
 	for _, risk := range r.Risks {
 		fmt.Fprintf(w, "look at this: %s\n", risk)
 	}

@@ -46,5 +46,13 @@ func TestReplayIsApplied(t *testing.T) {
 	}
 	p.holds(p.run(0, "replay", "status", job[1]), "2 records written")
 	p.says("2 equal", "verify", "receipts")
+
+	p.holds(p.feed("n\n", 0, "undo", "--event", "reviews:r1"), "1 events to be undone", "1 blanked", "nothing was done")
+	p.holds(p.run(0, "undo", "--event", "reviews:r1", "--yes"), "1 records written")
+	if row := p.sink.Row("reviews:r1"); row["Text"] != nil && row["Text"] != "" {
+		t.Errorf("after the undo the endpoint holds %v", row["Text"])
+	}
+	p.holds(p.run(0, "replay"), "1 created")
+	p.holds(p.run(exitUsage, "undo"), "--event MENTION or --day DAY")
 	h.stop()
 }

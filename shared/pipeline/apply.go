@@ -49,7 +49,7 @@ func (p *Pipeline) againPage(ctx context.Context, j *JobRow) (more bool, err err
 		return false, fault.New(fault.Invalid, "nothing was approved: look at a dry run first")
 	case !a.Drafted:
 		if j.Kind == JobUndo {
-			err = p.draftUndo(ctx, plan, j)
+			err = p.draftUndo(ctx, j)
 		} else {
 			err = p.draftReplay(ctx, plan, j)
 		}

@@ -154,7 +154,7 @@ func (b *delivering) spare(ctx context.Context) error {
 	groups := map[string][]*want{}
 	var objects []string
 	for _, w := range b.order {
-		if w.state != "" || w.err != nil || len(w.target.human) == 0 || !w.knows() {
+		if w.state != "" || w.err != nil || !w.compared() && len(w.others()) == 0 {
 			continue
 		}
 		if groups[w.record.Object] == nil {
@@ -177,6 +177,9 @@ func (b *delivering) spare(ctx context.Context) error {
 	return nil
 }
 
+// compared tells whether a record is compared with what we wrote before.
+func (w *want) compared() bool { return len(w.target.human) > 0 && w.knows() }
+
 // knows tells whether it can be told what we wrote into the record before. Of a mention's first revision that was never
 // settled nobody knows; what stands there is taken for ours.
 func (w *want) knows() bool {
@@ -198,7 +201,7 @@ func (b *delivering) read(ctx context.Context, object string, chunk []*want) err
 			key = "id:" + w.record.ID
 		}
 		keys = append(keys, key)
-		for _, f := range w.target.human {
+		for _, f := range slices.Concat(w.target.human, w.others()) {
 			if !slices.Contains(fields, f) && !slices.Contains(w.dropped, f) {
 				fields = append(fields, f)
 			}
@@ -228,7 +231,12 @@ func (b *delivering) read(ctx context.Context, object string, chunk []*want) err
 			b.comparePatch(chunk[i], row)
 			continue
 		}
-		b.compare(chunk[i], row)
+		if chunk[i].compared() {
+			b.compare(chunk[i], row)
+		}
+		if err := b.keep(ctx, chunk[i], row); err != nil {
+			chunk[i].err = fault.New(fault.Transient, "what stood there cannot be kept: %w", err)
+		}
 	}
 	return nil
 }

@@ -296,7 +296,7 @@ func (b *delivering) comparePatch(w *want, row crm.Row) {
 		switch now := b.p.print(row.Fields[f.Field]); {
 		case now == b.p.print(f.New) && w.patch.row.Verb != WouldBlank:
 			delete(w.record.Fields, f.Field)
-		case now != b.p.print(f.Old) || slices.Contains(j.Human, f.Field):
+		case now != b.p.print(f.Old) && !(f.Ours && now == j.Fields[f.Field]) || slices.Contains(j.Human, f.Field):
 			delete(w.record.Fields, f.Field)
 			w.patch.left = append(w.patch.left, f.Field)
 		}

@@ -24,7 +24,8 @@ import (
 // Replayed tells what a candidate configuration would have made of what was received in a time.
 type Replayed struct {
 	Hash    string         `json:"hash"`              // of what would change: who says yes to it says yes to nothing else
-	Config  string         `json:"config"`            // hash of the candidate
+	Undo    bool           `json:"undo,omitempty"`    // it tells what would be put back
+	Config  string         `json:"config,omitempty"`  // hash of the candidate
 	Entries int            `json:"entries"`           // decisions made again
 	Equal   int            `json:"equal"`             // of them as they were made
 	Changed []Change       `json:"changed,omitempty"` // the others
@@ -62,6 +63,7 @@ type FieldWrite struct {
 	New   any    `json:"new,omitempty"`
 	Rule  string `json:"rule,omitempty"` // the mapping's expression behind the new value, or behind the old where there is none
 	Owner bool   `json:"owner,omitempty"`
+	Ours  bool   `json:"ours,omitempty"` // old is whatever we wrote last
 }
 
 // Verbs of a Write.
@@ -496,7 +498,7 @@ func fieldsOf(old, next shown) []FieldWrite {
 
 // sum puts the result in order and names what is risky.
 func (r *replay) sum() {
-	owners, persons, skipped := map[string]int{}, map[string]int{}, map[string]int{}
+	owners, persons, skipped, blanked := map[string]int{}, map[string]int{}, map[string]int{}, map[string]int{}
 	for _, id := range slices.Sorted(maps.Keys(r.writes)) {
 		w := r.writes[id]
 		r.out.Writes = append(r.out.Writes, *w)
@@ -508,6 +510,8 @@ func (r *replay) sum() {
 		switch {
 		case w.Verb == WouldSkip:
 			skipped[place]++
+		case w.Verb == WouldBlank:
+			blanked[place]++
 		case w.Verb == WouldCreate && w.Kind == flow.KindPerson:
 			persons[place]++
 		case w.Verb == WouldUpdate && slices.ContainsFunc(w.Fields, func(f FieldWrite) bool { return f.Owner }):
@@ -521,6 +525,7 @@ func (r *replay) sum() {
 		{owners, "%d records of %s would change owner"},
 		{persons, "%d new records of persons in %s"},
 		{skipped, "%d records of %s would not be written any more"},
+		{blanked, "%d records of %s would be blanked"},
 	} {
 		for _, place := range slices.Sorted(maps.Keys(risk.of)) {
 			r.out.Risks = append(r.out.Risks, fmt.Sprintf(risk.say, risk.of[place], place))
@@ -531,7 +536,7 @@ func (r *replay) sum() {
 
 // print hashes what would change, whatever else was looked at.
 func (r *Replayed) print() string {
-	text, _ := json.Marshal([]any{r.Config, r.Changed, r.Writes}) // what the archive and a mapping gave: it can be encoded
+	text, _ := json.Marshal([]any{r.Undo, r.Config, r.Changed, r.Writes}) // what the archive and a mapping gave: it can be encoded
 	sum := sha256.Sum256(text)
 	return hex.EncodeToString(sum[:8])
 }

@@ -147,7 +147,7 @@ func (b *delivering) send(ctx context.Context, chunk []*want) error {
 			w.fail(o.Err, !closes(o.Err) && !fault.Is(o.Err, fault.Ambiguous))
 		}
 	}
-	if len(again) > 0 {
+	if again = b.keepAll(ctx, again); len(again) > 0 {
 		return b.send(ctx, again)
 	}
 	return nil
