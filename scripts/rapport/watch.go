@@ -49,6 +49,7 @@ func ledgerCommand(f *flags) *cobra.Command {
 			})
 		},
 	}
+	c.AddCommand(ledgerCommands(f)...)
 	c.Flags().BoolVar(&list, "list", false, "list what was received, line by line")
 	c.Flags().StringVar(&only, "only", "", "list one column alone: written, merged, filtered, suppressed, rejected, dead, open")
 	c.Flags().DurationVar(&since, "since", 24*time.Hour, "how far back to count")
