@@ -187,7 +187,7 @@ func TestSealingDies(t *testing.T) {
 		r := newRig(t, options{})
 		r.tick()
 		r.hook(said("m1", "anna", complaint, start), said("m2", "ben", "nord ist prima", start))
-		r.run()
+		r.work("mentions-live", 10)
 		r.pass(76 * time.Minute)
 		left := dies
 		r.store.fail = func(string, store.Item) error {
@@ -200,14 +200,18 @@ func TestSealingDies(t *testing.T) {
 		died := left < 0
 		r.store.fail = nil
 		r.pass(6 * time.Minute) // the lease of the dead
+		r.run()                 // now the deliveries are settled
 		for more := true; more; {
 			if more, err = r.app.Seal(t.Context()); err != nil {
 				t.Fatal(err)
 			}
 		}
-		c := r.checked(r.exported(), "")
-		if len(c.Findings) > 0 || c.Lines != 2 || c.Seals != 1 || c.File.Number != 1 {
+		if c := r.checked(r.exported(), ""); len(c.Findings) > 0 || c.Lines != 2 || c.Seals != 1 || c.File.Number != 1 {
 			t.Fatalf("dead after %d writes: %+v", dies, c)
+		}
+		r.live(2*time.Hour, 10*time.Minute)
+		if c := r.checked(r.exported(), ""); len(c.Findings)+len(c.Due) > 0 || c.Sealed.Written != 2 {
+			t.Fatalf("dead after %d writes, two hours later: %+v", dies, c)
 		}
 		if !died {
 			return
@@ -245,6 +249,38 @@ func TestTwoSeal(t *testing.T) {
 	c := r.checked(r.exported(), "")
 	if !slept || len(c.Findings)+len(c.Due) > 0 || c.Lines != 2 {
 		t.Fatalf("two who seal: %+v", c)
+	}
+}
+
+// Who is slow takes over what a faster one wrote down before it died, though the line has changed between the two.
+func TestSlowSeals(t *testing.T) {
+	r := newRig(t, options{})
+	r.tick()
+	r.hook(said("m1", "anna", complaint, start))
+	r.work("mentions-live", 10)
+	r.pass(76 * time.Minute)
+	slow := false
+	r.store.fail = func(_ string, item store.Item) error {
+		switch {
+		case !slow && strings.HasPrefix(item.Part, "leaf#"):
+			slow = true
+			r.pass(10 * time.Minute)
+			r.run()
+			if _, err := r.another().Seal(context.Background()); err == nil {
+				t.Error("the faster one does not die")
+			}
+		case slow && strings.HasPrefix(item.Part, "seal#head"):
+			r.store.fail = nil
+			return fault.New(fault.Transient, "died")
+		}
+		return nil
+	}
+	if _, err := r.app.Seal(t.Context()); err != nil || !slow {
+		t.Fatal(err)
+	}
+	r.live(2*time.Hour, 10*time.Minute)
+	if c := r.checked(r.exported(), ""); len(c.Findings)+len(c.Due) > 0 || c.Sealed.Written != 1 {
+		t.Fatalf("a slow one and one that died: %+v", c)
 	}
 }
 
