@@ -95,7 +95,7 @@ func bill(programs []program) bom {
 	for _, p := range programs {
 		ref := main.Path + "/" + p.name
 		seen[ref] = component{Type: "application", Ref: ref, Name: p.name, Properties: settings(p.info)}
-		std := component{Type: "library", Ref: "pkg:golang/std@" + p.info.GoVersion, Name: "std", Version: p.info.GoVersion, URL: "pkg:golang/std@" + p.info.GoVersion, Scope: "required"}
+		std := moduleOf(&debug.Module{Path: "stdlib", Version: strings.TrimPrefix(p.info.GoVersion, "go")}) // as scanners call it
 		seen[std.Ref] = std
 		on := []string{std.Ref}
 		for _, m := range p.info.Deps {

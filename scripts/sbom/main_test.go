@@ -20,7 +20,7 @@ func TestBill(t *testing.T) {
 	for _, c := range first.Components {
 		refs = append(refs, c.Ref)
 	}
-	want := []string{"pkg:golang/example.org/fork@v0.0.1%2Bincompatible", "pkg:golang/example.org/one@v1.0.0", "pkg:golang/std@go1.26.1", "rapport/rapport", "rapport/tick"}
+	want := []string{"pkg:golang/example.org/fork@v0.0.1%2Bincompatible", "pkg:golang/example.org/one@v1.0.0", "pkg:golang/stdlib@1.26.1", "rapport/rapport", "rapport/tick"}
 	if !slices.Equal(refs, want) {
 		t.Errorf("components %q, want %q", refs, want)
 	}
@@ -52,7 +52,7 @@ func TestReads(t *testing.T) {
 		t.Fatal(err)
 	}
 	b := bill([]program{{"sbom", info}})
-	if b.Metadata.Component.Name != "rapport" || !slices.ContainsFunc(b.Components, func(c component) bool { return c.Name == "std" && c.Version == info.GoVersion }) {
+	if b.Metadata.Component.Name != "rapport" || !slices.ContainsFunc(b.Components, func(c component) bool { return c.Name == "stdlib" && "go"+c.Version == info.GoVersion }) {
 		t.Errorf("%+v", b)
 	}
 }
