@@ -23,7 +23,7 @@ func TestReproducible(t *testing.T) {
 	if err := os.Symlink(root, elsewhere); err != nil {
 		t.Fatal(err)
 	}
-	const name = "console" // the quickest to link; all are built alike
+	const name = "report" // all are built alike
 	for arch, machine := range map[string]elf.Machine{"arm64": elf.EM_AARCH64, "amd64": elf.EM_X86_64} {
 		var first []byte
 		for _, from := range []string{root, elsewhere} {
@@ -118,8 +118,8 @@ func TestSize(t *testing.T) {
 
 // bound is the largest size of a function in MiB; 1.5 of them are the text models.
 func bound(function string) float64 {
-	if function == "console" {
-		return 9
+	if function == "console" { // and its pages, with what shows them
+		return 26
 	}
 	return 24
 }

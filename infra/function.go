@@ -126,12 +126,19 @@ func (s *Stack) rights(f topology.Function, logs awslogs.LogGroup) *[]awsiam.Pol
 		sends = append(sends, s.lanes[l].dead.QueueArn())
 	}
 	allow(sends, "sqs:SendMessage", "sqs:GetQueueUrl")
-	if f.Name == "report" { // it counts what waits
+	if f.Name == "report" || f.Name == "console" { // they count what waits
 		var all []*string
 		for _, q := range topology.Queues() {
 			all = append(all, s.lanes[q.Name].queue.QueueArn(), s.lanes[q.Name].dead.QueueArn())
 		}
 		allow(all, "sqs:GetQueueAttributes", "sqs:GetQueueUrl")
+	}
+	if f.Name == "console" { // it shows dead letters and sends them again
+		var dead []*string
+		for _, q := range topology.Queues() {
+			dead = append(dead, s.lanes[q.Name].dead.QueueArn())
+		}
+		allow(dead, "sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility")
 	}
 	secrets, read, write := s.secrets()
 	switch f.Secrets {
@@ -143,8 +150,8 @@ func (s *Stack) rights(f topology.Function, logs awslogs.LogGroup) *[]awsiam.Pol
 	case topology.Adds:
 		allow(secrets, write...)
 	}
-	if f.Name == "console" {
-		allow([]*string{s.parameter(consoleParameter)}, "ssm:GetParameter")
+	if f.Name == "console" && s.Settings.Secrets != "ssm" { // where people log in is no secret, and always there
+		allow([]*string{s.parameter(topology.ConsoleParameter)}, "ssm:GetParameter")
 	}
 	if s.key != nil {
 		allow([]*string{s.key.KeyArn()}, "kms:Decrypt", "kms:GenerateDataKey")

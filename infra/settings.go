@@ -45,6 +45,11 @@ type Settings struct {
 	OIDC      string // issuer of an OpenID Connect identity provider, "" = none
 	OIDCID    string // our client id there
 	OIDCName  string // of the secret, in Secrets Manager, with our client secret there
+	Mail      string // attribute or claim of that provider with the e-mail address
+	Groups    string // attribute or claim of that provider with the groups
+	Issuer    string // issuer of a provider that people log in at instead of Cognito, "" = Cognito
+	Client    string // our client id there
+	ClientKey string // name of the secret with our client secret there, behind the stack's path; "" = a public client
 	LoginName string // prefix of the log-in page's domain, unique in the region; "" = made of the stack's name and account
 }
 
@@ -126,6 +131,8 @@ func settings(node constructs.Node) (Settings, error) {
 		Email: c.match("email", "", `|[^@\s]+@[^@\s]+`, "an e-mail address"), Budget: c.number("budget", 0, 0, 1_000_000), Cost: c.text("cost-center", ""),
 		Disposal: c.yes("disposable", false), Sums: c.yes("sums", true), Console: c.yes("console", true),
 		SAML: c.match("saml", "", `|https://.+`, "an https address"), OIDC: c.match("oidc", "", `|https://.+`, "an https address"),
+		Mail: c.text("email-attribute", "email"), Groups: c.text("groups-attribute", "groups"),
+		Issuer: c.match("issuer", "", `|https://.+`, "an https address"), Client: c.text("client", ""), ClientKey: c.match("client-secret", "", `|[A-Za-z0-9._-]+`, "the name of a secret"),
 		OIDCID: c.text("oidc-client", ""), OIDCName: c.text("oidc-secret", ""), LoginName: c.match("login", "", `|[a-z0-9-]{1,63}`, "small letters, digits and -"),
 	}
 	if !slices.Contains(logDays, strconv.Itoa(s.LogDays)) {
@@ -136,6 +143,9 @@ func settings(node constructs.Node) (Settings, error) {
 	}
 	if s.OIDC != "" && (s.OIDCID == "" || s.OIDCName == "") {
 		c.wrong("oidc", "given together with oidc-client and oidc-secret")
+	}
+	if (s.Issuer == "") != (s.Client == "") || s.Issuer != "" && s.SAML+s.OIDC != "" {
+		c.wrong("issuer", "given together with client, and without saml and oidc, which are behind Cognito")
 	}
 	if s.Budget > 0 && s.Email == "" {
 		c.wrong("budget", "given together with email")

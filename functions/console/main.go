@@ -1,6 +1,6 @@
 // Command console is the function that shows pages to people who logged in.
 package main
 
-import "rapport/shared/lambdarun"
+import "rapport/shared/lambdarun/worker"
 
-func main() { lambdarun.Console() }
+func main() { worker.Console() }

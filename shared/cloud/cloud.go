@@ -89,6 +89,8 @@ type Drivers struct {
 	Queue   *sqs.Queue
 	Archive *s3.Archive
 	Secrets *secrets.Source
+
+	Parameters *secrets.Source // what is configured at run time and no secret, always in Parameter Store
 }
 
 // Open makes the drivers.
@@ -136,10 +138,19 @@ func Open(o Options) (Drivers, error) {
 	s := secrets.Options{Path: o.SecretPath, Calm: 10 * time.Second}
 	if o.Settings.Secrets == "ssm" {
 		s.Parameters = keeper
-	} else {
-		s.Manager = keeper
+		d.Secrets, err = secrets.New(s)
+		d.Parameters = d.Secrets
+		return d, err
 	}
-	d.Secrets, err = secrets.New(s)
+	plain := s
+	s.Manager = keeper
+	if d.Secrets, err = secrets.New(s); err != nil {
+		return d, err
+	}
+	if plain.Parameters, err = call("ssm", ""); err != nil {
+		return d, fault.New(fault.Invalid, "%w", err)
+	}
+	d.Parameters, err = secrets.New(plain)
 	return d, err
 }
 

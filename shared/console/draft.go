@@ -239,7 +239,8 @@ func (c *Console) discard(q *request) (answer, error) {
 	return answer{To: "/configuration", Say: "The draft is gone"}, c.note(q.r.Context(), q.who.User, "discarded the draft", "")
 }
 
-// trial is a dry run: what a draft would have written of what was received. It lives in this process.
+// trial is a dry run: what a draft would have written of what was received. It lives in this process, or for an hour in the
+// store where processes sleep between calls.
 type trial struct {
 	ID    string             `json:"id"`
 	Hours int                `json:"hours"`
@@ -283,9 +284,7 @@ func (c *Console) try(q *request) (answer, error) {
 	}
 	c.trials[t.ID] = t
 	c.mu.Unlock()
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(q.r.Context()), trialFor)
-	go func() {
-		defer cancel()
+	run := func(ctx context.Context) {
 		got, err := c.Pipeline.Replay(ctx, plan, places(plan.Doc), t.At.Add(-time.Duration(hours)*time.Hour), t.At.Add(time.Minute))
 		c.mu.Lock()
 		defer c.mu.Unlock()
@@ -300,16 +299,66 @@ func (c *Console) try(q *request) (answer, error) {
 		}
 		got.Changed = got.Changed[:min(len(got.Changed), shownWrites)]
 		t.Of = &got
-	}()
+	}
+	if err := c.start(q.r.Context(), t, run); err != nil {
+		return answer{}, err
+	}
 	return answer{To: "/draft/trial/" + t.ID, Data: map[string]any{"trial": t.ID}}, c.note(q.r.Context(), q.who.User, "dry run", t.ID)
 }
 
 func (c *Console) trial(q *request) (answer, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	t := c.trials[q.value("id")]
+	t, err := c.tried(q.r.Context(), q.value("id"))
+	if err != nil {
+		return answer{}, err
+	}
 	if t == nil {
 		return answer{}, fault.New(fault.NotFound, "this dry run is not remembered any more: start another")
 	}
-	return answer{Title: "Dry run", Data: t.copy()}, nil
+	return answer{Title: "Dry run", Data: t}, nil
+}
+
+// trialKept is how long the store keeps a dry run, which holds words of people.
+const trialKept = time.Hour
+
+// start has a dry run done: beside the calls, or within this one where the process sleeps between them. Then it ends in
+// time to be told, and is kept where the next call's process finds it.
+func (c *Console) start(ctx context.Context, t *trial, run func(context.Context)) error {
+	if !c.Inline {
+		inner, cancel := context.WithTimeout(context.WithoutCancel(ctx), trialFor)
+		go func() {
+			defer cancel()
+			run(inner)
+		}()
+		return nil
+	}
+	inner, cancel := context.WithCancel(ctx)
+	if end, ok := ctx.Deadline(); ok {
+		cancel()
+		inner, cancel = context.WithDeadline(ctx, end.Add(-3*time.Second))
+	}
+	defer cancel()
+	run(inner)
+	if t.Error != "" && inner.Err() != nil {
+		t.Error = "there was too much to decide again in one call: try fewer hours, or `rapport replay`"
+	}
+	res := c.trialRows.Put(ctx, &store.Row[trial]{Part: t.ID, Sort: "-", Expires: c.now().Add(trialKept), Value: *t})[0]
+	return res.Err
+}
+
+// tried finds a dry run, nil = there is none.
+func (c *Console) tried(ctx context.Context, id string) (*trial, error) {
+	c.mu.Lock()
+	t := c.trials[id]
+	if t != nil {
+		t = t.copy()
+	}
+	c.mu.Unlock()
+	if t != nil || !c.Inline {
+		return t, nil
+	}
+	row, err := c.trialRows.One(ctx, id, "-")
+	if err != nil || row.Version == 0 {
+		return nil, err
+	}
+	return &row.Value, nil
 }

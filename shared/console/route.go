@@ -29,7 +29,7 @@ type request struct {
 // value gives a value of the address or the form.
 func (q *request) value(name string) string {
 	if v := q.r.PathValue(name); v != "" {
-		return v
+		return unescape(v)
 	}
 	if q.form != nil {
 		return strings.TrimSpace(q.form.Get(name))

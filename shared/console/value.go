@@ -123,7 +123,30 @@ func icon(name string) template.HTML {
 	return template.HTML(`<svg class="icon" viewBox="0 0 24 24" width="18" height="18" aria-hidden="true" focusable="false"><path d="` + icons[name] + `"/></svg>`) //nolint:gosec // of the table above alone
 }
 
-// escape makes an id part of an address: its slashes are not the address's.
-func escape(id string) string { return url.PathEscape(id) }
+// coded begins an id that escape wrote; no id of ours begins so.
+const coded = "~"
+
+// escape makes an id part of an address. A gateway on the way may undo percent signs, and what was a slash of the id would
+// be one of the address: so other signs stand for what would be escaped.
+func escape(id string) string {
+	plain := url.PathEscape(id)
+	if plain == id && !strings.ContainsAny(id, coded) {
+		return id
+	}
+	return coded + strings.ReplaceAll(strings.ReplaceAll(plain, "~", "%7E"), "%", "~")
+}
+
+// unescape reads what escape wrote, and leaves every other text as it is.
+func unescape(text string) string {
+	rest, ok := strings.CutPrefix(text, coded)
+	if !ok {
+		return text
+	}
+	id, err := url.PathUnescape(strings.ReplaceAll(rest, "~", "%"))
+	if err != nil {
+		return text
+	}
+	return id
+}
 
 func sortedKeys[T any](m map[string]T) []string { return slices.Sorted(maps.Keys(m)) }

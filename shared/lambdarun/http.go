@@ -31,6 +31,7 @@ type call struct {
 		Domain string `json:"domainName"`
 		HTTP   struct {
 			Method string `json:"method"`
+			Source string `json:"sourceIp"`
 		} `json:"http"`
 		TimeEpoch int64 `json:"timeEpoch"` // milliseconds
 	} `json:"requestContext"`
@@ -40,6 +41,7 @@ type call struct {
 type reply struct {
 	Status  int               `json:"statusCode"`
 	Headers map[string]string `json:"headers,omitempty"`
+	Cookies []string          `json:"cookies,omitempty"`
 	Body    string            `json:"body"`
 	Base64  bool              `json:"isBase64Encoded"`
 }

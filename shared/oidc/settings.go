@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"rapport/shared/fault"
+	"rapport/shared/topology"
 )
 
 // Settings says where people log in. It holds no secret.
@@ -24,8 +25,8 @@ type Settings struct {
 	Scopes []string `json:"scopes,omitempty"` // none = openid, email, profile
 }
 
-// Back is the path behind Base to which a provider sends people back. It is registered there.
-const Back = "/login/back"
+// Back is the path behind Base to which a provider sends people back.
+const Back = topology.ConsoleBack
 
 // Parse reads settings from JSON and checks them. Invalid: what is wrong, and how it should be.
 func Parse(text []byte) (Settings, error) {

@@ -48,3 +48,9 @@ func LaneOf(name string) (string, bool) {
 	}
 	return "", false
 }
+
+// ConsoleParameter names the parameter behind SecretPath that says where people log in to the console, see oidc.Settings.
+const ConsoleParameter = "console"
+
+// ConsoleBack is the path of the console to which a log-in's provider sends people back. It is registered there.
+const ConsoleBack = "/login/back"

@@ -5,7 +5,8 @@ package topology
 import "time"
 
 // Function is one place where code is woken. What it needs beside what is named here: of each lane that wakes it, to hide
-// messages for a time of its own and to send to its dead letters; report looks at how much waits in every lane.
+// messages for a time of its own and to send to its dead letters; report looks at how much waits in every lane, console too,
+// which also takes dead letters and sends them again.
 type Function struct {
 	Name   string
 	Does   string   // one sentence
@@ -88,7 +89,7 @@ func Functions() []Function {
 			Sends: []string{Jobs, MentionsBulk, DeliverUrgent, DeliverBulk}, Table: Works, Archive: Works, Secrets: Reads},
 		{Name: "report", Does: "counts what became of everything received", Hourly: true, Memory: 256, Limit: 5 * time.Minute,
 			Table: Reads, Secrets: None},
-		{Name: "console", Does: "shows pages to people who logged in", HTTP: true, Memory: 256, Limit: 30 * time.Second,
-			Table: Reads, Secrets: None},
+		{Name: "console", Does: "shows pages to people who logged in", HTTP: true, Memory: 512, Limit: 30 * time.Second,
+			Sends: []string{MentionsLive, MentionsBulk, DeliverUrgent, DeliverBulk, Changes, Replies, Polls, Jobs}, Table: Works, Archive: Reads, Secrets: Works},
 	}
 }
