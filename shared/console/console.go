@@ -73,7 +73,7 @@ type Console struct {
 	lines    store.Table[ledger.Line]
 	hours    store.Table[pipeline.HourRow]
 
-	trialRows store.Table[trial]
+	trialRows store.Table[trialRow]
 
 	mu      sync.Mutex
 	hosts   map[string]bool
@@ -100,7 +100,7 @@ func New(o Options) (*Console, error) {
 	c.replies = store.Table[pipeline.ReplyRow]{Store: s, Name: "reply"}
 	c.jobs = store.Table[pipeline.JobRow]{Store: s, Name: "job"}
 	c.lines = store.Table[ledger.Line]{Store: s, Name: "line"}
-	c.trialRows = store.Table[trial]{Store: s, Name: "consoletrial"}
+	c.trialRows = store.Table[trialRow]{Store: s, Name: "consoletrial"}
 	c.hours = store.Table[pipeline.HourRow]{Store: s, Name: "hour"}
 	c.pages = sync.OnceValues(parse)
 	c.routes = c.table()

@@ -317,6 +317,11 @@ func (c *Console) trial(q *request) (answer, error) {
 	return answer{Title: "Dry run", Data: t}, nil
 }
 
+// trialRow is a dry run between two calls. Kept under its id.
+type trialRow struct {
+	Sealed string `json:"sealed"`
+}
+
 // trialKept is how long the store keeps a dry run, which holds words of people.
 const trialKept = time.Hour
 
@@ -341,7 +346,11 @@ func (c *Console) start(ctx context.Context, t *trial, run func(context.Context)
 	if t.Error != "" && inner.Err() != nil {
 		t.Error = "there was too much to decide again in one call: try fewer hours, or `rapport replay`"
 	}
-	res := c.trialRows.Put(ctx, &store.Row[trial]{Part: t.ID, Sort: "-", Expires: c.now().Add(trialKept), Value: *t})[0]
+	sealed, err := c.seal(t)
+	if err != nil {
+		return err
+	}
+	res := c.trialRows.Put(ctx, &store.Row[trialRow]{Part: t.ID, Sort: "-", Expires: c.now().Add(trialKept), Value: trialRow{sealed}})[0]
 	return res.Err
 }
 
@@ -360,5 +369,6 @@ func (c *Console) tried(ctx context.Context, id string) (*trial, error) {
 	if err != nil || row.Version == 0 {
 		return nil, err
 	}
-	return &row.Value, nil
+	t = &trial{}
+	return t, c.unseal(row.Value.Sealed, t)
 }

@@ -9,6 +9,7 @@ const (
 	keepTransit = "transit"
 	keepWeek    = "week"
 	keepSession = "session"
+	keepTrial   = "trial"
 	keepAccess  = "access"
 	keepTrail   = "trail"
 	keepState   = "state"
@@ -33,6 +34,7 @@ func Terms() []Term {
 			Text{"until they are worked on, mostly seconds; on AWS at most 14 days, dead letters included", "bis zur Verarbeitung, meist Sekunden; auf AWS höchstens 14 Tage, auch für unzustellbare"},
 			Text{"what points at erased content writes nothing", "was auf Gelöschtes zeigt, schreibt nichts"}},
 		{keepWeek, Text{"ids of changes that were taken in", "Kennungen angenommener Änderungen"}, Text{"7 days", "7 Tage"}, Text{"expire by themselves", "laufen von selbst ab"}},
+		{keepTrial, Text{"dry runs of the console", "Probeläufe der Konsole"}, Text{"an hour", "eine Stunde"}, Text{"its end", "das Fristende"}},
 		{keepSession, Text{"links and log-ins of the console", "Links und Anmeldungen der Konsole"}, Text{"15 minutes, 12 hours", "15 Minuten, 12 Stunden"}, Text{"log-out", "Abmeldung"}},
 		{keepAccess, Text{"access to networks and CRMs, tokens of the API", "Zugänge zu Netzwerken und CRMs, Tokens der API"}, Text{"until renewed or withdrawn", "bis zur Erneuerung oder Rücknahme"}, Text{"disconnecting the account", "Trennen des Kontos"}},
 		{keepTrail, Text{"who changed what: audit trail, versions, verdicts", "wer was geändert hat: Protokoll, Versionen, Entscheidungen"},
@@ -81,6 +83,7 @@ func Places() []Place {
 		{Store, "consoletoken", "console.tokenRow", keepAccess, none},
 		{Store, "consoledraft", "console.draftRow", keepTrail, none},
 		{Store, "consoleaudit", "console.auditRow", keepTrail, none},
+		{Store, "consoletrial", "console.trialRow", keepTrial, Text{"a dry run: records as a draft would have written them, with what people said", "ein Probelauf: Datensätze, wie ein Entwurf sie geschrieben hätte, mit dem Gesagten"}},
 		{Store, "consoleverdict", "console.verdictRow", keepTrail, none},
 
 		{Archive, "batch", "archive.Batch", keepReceipt, none},

@@ -230,6 +230,8 @@ func worked() []Type {
 			is(Staff, Workers, Operation, "user roles")),
 		kind("console.sessionRow", "a log-in", "eine Anmeldung",
 			is(Staff, Workers, Operation, "user roles until seen subject proof"), is(Operational, Nobody, Operation, "csrf idle")),
+		kind("console.trialRow", "a dry run between two calls: records as a draft would have written them, encrypted", "ein Probelauf zwischen zwei Aufrufen: Datensätze, wie ein Entwurf sie geschrieben hätte, verschlüsselt",
+			is(Content, Authors, Operation, "sealed")),
 		kind("console.tokenRow", "a token of the API; the token itself is kept as a hash alone", "ein Token der API; vom Token selbst nur der Hashwert",
 			is(Staff, Workers, Operation, "by"), is(Operational, Nobody, Operation, "name role at")),
 		kind("console.draftRow", "the configuration as it may become", "die Konfiguration im Entwurf",
