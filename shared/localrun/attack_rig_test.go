@@ -4,9 +4,11 @@ import (
 	"bytes"
 	"context"
 	"crypto/ed25519"
+	"encoding/base64"
 	"encoding/hex"
 	"fmt"
 	"io"
+	"io/fs"
 	"log/slog"
 	"maps"
 	"net/http"
@@ -15,15 +17,22 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
+	"zombiezen.com/go/sqlite"
+	"zombiezen.com/go/sqlite/sqlitex"
+
+	"rapport/shared/archive"
 	"rapport/shared/connectors"
+	"rapport/shared/datafile"
 	"rapport/shared/flow"
 	"rapport/shared/ledger"
 	"rapport/shared/localrun"
 	"rapport/shared/network"
 	secrets "rapport/shared/secret/env"
+	"rapport/shared/store"
 	"rapport/shared/webhook"
 )
 
@@ -57,7 +66,7 @@ func doors(t *testing.T) (list []door) {
 		"hook": {
 			{name: "hook-body", settings: map[string]any{"scheme": "body", "header": "X-Signature"}, body: hook, signed: true},
 			{name: "hook-timestamp", settings: map[string]any{"scheme": "timestamp.body", "header": "X-Signature", "timestamp_header": "X-Time"}, body: hook, signed: true, timed: true},
-			{name: "hook-standard", settings: map[string]any{"scheme": "standard"}, secret: "whsec_c2VjcmV0LW9mLXRoaXMtZG9vcg==", wrong: "whsec_c29tZWJvZHktZWxzZQ==", body: hook, signed: true, timed: true},
+			{name: "hook-standard", settings: map[string]any{"scheme": "standard"}, secret: "whsec_Y2FuYXJ5LW9mLXRoaXMtZG9vcg==", wrong: "whsec_c29tZWJvZHktZWxzZQ==", body: hook, signed: true, timed: true},
 			{name: "hook-token", settings: map[string]any{"scheme": "token", "header": "Authorization", "prefix": "Bearer "}, body: hook},
 			{name: "hook-basic", settings: map[string]any{"scheme": "basic", "user": "sender"}, body: hook},
 			{name: "hook-ed25519", settings: map[string]any{"scheme": "ed25519"}, secret: public, key: string(seed[:]), wrong: strings.Repeat("w", 32), body: hook, signed: true, timed: true,
@@ -85,7 +94,7 @@ func doors(t *testing.T) (list []door) {
 				d.name = kind
 			}
 			if d.secret == "" {
-				d.secret, d.wrong = "right-"+d.name, "wrong-"+d.name
+				d.secret, d.wrong = "canary-of-"+d.name, "wrong-"+d.name
 			}
 			if d.key == "" {
 				d.key = d.secret
@@ -139,6 +148,10 @@ type besieged struct {
 	*localrun.Home
 	t      *testing.T
 	doors  []door
+	data   string // path of the data file
+	log    *bytes.Buffer
+	vault  map[string]string
+	stop   func()
 	url    string
 	client *http.Client
 }
@@ -148,33 +161,101 @@ func besiege(t *testing.T) *besieged {
 	t.Helper()
 	vendor := httptest.NewServer(http.NotFoundHandler())
 	t.Cleanup(vendor.Close)
-	s := &besieged{t: t, doors: doors(t), client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 4}}}
+	s := &besieged{t: t, doors: doors(t), log: &bytes.Buffer{}, client: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: 4}}}
 	t.Cleanup(s.client.CloseIdleConnections)
 	dir := t.TempDir()
 	file := filepath.Join(dir, "rapport.yaml")
 	if err := os.WriteFile(file, []byte(s.config(vendor.URL)), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	vault := map[string]string{"VERIFY": "verify-token", "OTHER": "other"}
+	vault := map[string]string{"VERIFY": "canary-verify-token", "OTHER": "canary-other-token"}
+	s.data, s.vault = filepath.Join(dir, "rapport.db"), vault
 	for _, d := range s.doors {
 		vault[secretOf(d)] = d.secret
 	}
 	var err error
-	s.Home, err = localrun.Open(t.Context(), localrun.Options{Data: filepath.Join(dir, "rapport.db"), Config: file, Listen: "127.0.0.1:0", Base: attackBase, Private: true,
-		Secrets: secrets.New(secrets.Options{Lookup: func(name string) (string, bool) { v, ok := vault[name]; return v, ok }}), Log: slog.New(slog.NewTextHandler(io.Discard, nil))})
+	s.Home, err = localrun.Open(t.Context(), localrun.Options{Data: s.data, Config: file, Listen: "127.0.0.1:0", Base: attackBase, Private: true,
+		Secrets: secrets.New(secrets.Options{Lookup: func(name string) (string, bool) { v, ok := vault[name]; return v, ok }}), Log: slog.New(slog.NewTextHandler(s.log, &slog.HandlerOptions{Level: slog.LevelDebug}))})
 	if err != nil {
 		t.Fatal(err)
 	}
 	if err := s.Start(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() {
+	s.stop = sync.OnceFunc(func() {
 		if err := s.Stop(context.WithoutCancel(t.Context())); err != nil {
 			t.Error(err)
 		}
 	})
+	t.Cleanup(s.stop)
 	s.url = "http://" + s.Addr()
 	return s
+}
+
+// search looks through everything that the home left for its secrets: rows, messages, dead letters, archive, log.
+func (s *besieged) search() (pieces int) {
+	s.t.Helper()
+	var hidden []string // every secret, as it is and inside base64, whatever stands before it
+	for name, secret := range s.vault {
+		if strings.HasSuffix(name, "ED25519") {
+			continue // a public key
+		}
+		hidden = append(hidden, secret)
+		for skip := range 3 {
+			text := base64.StdEncoding.EncodeToString([]byte("..."[:skip] + secret))
+			hidden = append(hidden, text[4*min(skip, 1):len(text)-4])
+		}
+	}
+	look := func(where string, text []byte) {
+		pieces++
+		for _, h := range hidden {
+			if bytes.Contains(text, []byte(h)) {
+				s.t.Errorf("%s holds a secret: %.300s", where, text)
+			}
+		}
+	}
+	file, err := datafile.Open(s.data, datafile.Options{ReadOnly: true})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer func() { _ = file.Close() }()
+	for _, query := range []string{"select part || sort, data from item", "select grp, body from message", "select reason, body from dead"} {
+		err = file.Read(s.t.Context(), func(c *sqlite.Conn) error {
+			return sqlitex.Execute(c, query, &sqlitex.ExecOptions{ResultFunc: func(row *sqlite.Stmt) error {
+				data := make([]byte, row.ColumnLen(1))
+				row.ColumnBytes(1, data)
+				text, err := store.Unpack(data)
+				if err != nil { // a body
+					text = data
+				}
+				look(query, append([]byte(row.ColumnText(0)+" "), text...))
+				return nil
+			}})
+		})
+		if err != nil {
+			s.t.Fatal(err)
+		}
+	}
+	var codec archive.Codec
+	err = filepath.WalkDir(s.data+".archive", func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() {
+			return err
+		}
+		object, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		batch, err := codec.Decode(object)
+		for _, e := range batch.Entries {
+			look("the archive", slices.Concat(e.Raw, e.Inputs, e.Decision, e.Previous, []byte(strings.Join(e.Headers, "\n"))))
+		}
+		return err
+	})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	look("the log", s.log.Bytes())
+	return pieces
 }
 
 func secretOf(d door) string {

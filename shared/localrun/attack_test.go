@@ -100,6 +100,10 @@ func TestAttacks(t *testing.T) {
 			t.Errorf("%s: %d mentions after a second genuine event, want %d", d.name, got, 2*first[d.name])
 		}
 	}
+	s.stop()
+	if pieces := s.search(); pieces < 300 {
+		t.Errorf("only %d pieces were looked through for secrets", pieces)
+	}
 	publish(t, table(s.doors, all))
 }
 
