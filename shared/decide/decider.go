@@ -121,12 +121,17 @@ type draft struct {
 	person *flow.Person // nil where none may be known
 	env    *Env
 	spoke  text.Result
+
+	otherwise func(*text.Result) // nil = as it is read
 }
 
 // Decide says what becomes of an event. The same Inputs give the same Decision, byte for byte; it never panics.
-func (d *Decider) Decide(in Inputs) Decision {
+func (d *Decider) Decide(in Inputs) Decision { return d.decide(in, nil) }
+
+// decide decides; otherwise, where it is not nil, changes what the text is read as.
+func (d *Decider) decide(in Inputs, otherwise func(*text.Result)) Decision {
 	m := &in.Event.Mention
-	w := &draft{Decider: d, in: &in, m: m, brand: d.brand(m.Brand), author: m.Author}
+	w := &draft{Decider: d, in: &in, m: m, brand: d.brand(m.Brand), author: m.Author, otherwise: otherwise}
 	w.Outcome = Mention
 	w.Receipts = make([]Receipt, 0, 10)
 	if in.Known != nil && (w.author.ID == "" || in.Known.ID == w.author.ID) && !w.author.Newer(*in.Known) {

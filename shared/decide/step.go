@@ -32,6 +32,9 @@ func (w *draft) tongue() {
 // read tells what the text means for the brand.
 func (w *draft) read() {
 	r := w.reader.Read(text.Input{Text: w.m.Text, Lang: w.Lang, Kind: string(w.m.Kind), News: w.feed(), Rating: w.m.Rating})
+	if w.otherwise != nil {
+		w.otherwise(&r)
+	}
 	w.spoke = r
 	w.Sentiment, w.Polarity, w.Complaint, w.Severity = r.Sentiment, hundredth(r.Polarity), r.Complaint, r.Severity
 	w.Intents, w.Confidence, w.Words, w.Department = r.Intents, hundredth(r.Confidence), r.Words, r.Department
