@@ -15,14 +15,33 @@ const (
 	keepState   = "state"
 )
 
+// What the software does by itself at the end of a term. A test looks into the code whether that is so; who builds or removes
+// such a thing says it here, and every paper follows.
+const (
+	Sweeps     = false // content and receipts are removed when `retain` ends
+	Pseudonyms = false // names of staff are replaced after 90 days
+)
+
+// unless chooses between what holds and what holds as long as something is not built.
+func unless(built bool, then, otherwise Text) Text {
+	if built {
+		return then
+	}
+	return otherwise
+}
+
 // Terms lists how long things are kept.
 func Terms() []Term {
 	return []Term{
 		{keepContent, Text{"mentions, authors, conversations, answers, attachments", "Äußerungen, Autoren, Gespräche, Antworten, Anhänge"},
-			Text{"`retain.content`; shorter where the network's rules say so", "`retain.content`; kürzer, wo die Regeln des Netzwerks es verlangen"},
+			unless(Sweeps, Text{"`retain.content`; shorter where the network's rules say so", "`retain.content`; kürzer, wo die Regeln des Netzwerks es verlangen"},
+				Text{"until it is deleted for one of the reasons beside; the software does not yet remove content by itself when `retain.content` ends",
+					"bis zur Löschung aus einem der nebenstehenden Gründe; die Software entfernt Inhalte noch nicht selbst, wenn `retain.content` abläuft"}),
 			Text{"deleted at the network, objection, erasure: the text is blanked, what stays is that there was something", "Löschung im Netzwerk, Widerspruch, Löschverlangen: der Inhalt wird geleert, es bleibt nur, dass es etwas gab"}},
 		{keepReceipt, Text{"raw bodies, inputs and decisions in the archive", "Rohtexte, Eingaben und Entscheidungen im Archiv"},
-			Text{"`retain.receipts`; on AWS at most the days of the setting `archive` (400)", "`retain.receipts`; auf AWS höchstens die Tage der Einstellung `archive` (400)"},
+			unless(Sweeps, Text{"`retain.receipts`; on AWS at most the days of the setting `archive` (400)", "`retain.receipts`; auf AWS höchstens die Tage der Einstellung `archive` (400)"},
+				Text{"on AWS the days of the setting `archive` (400); in the local home until somebody deletes them, as the software does not yet do so when `retain.receipts` ends",
+					"auf AWS die Tage der Einstellung `archive` (400); im lokalen Betrieb bis zur Löschung von Hand, da die Software das bei Ablauf von `retain.receipts` noch nicht tut"}),
 			Text{"deletion, objection and erasure rewrite the objects without the entries", "Löschung, Widerspruch und Löschverlangen schreiben die Objekte ohne die Einträge neu"}},
 		{keepLink, Text{"persons, links and hashed matching keys", "Personen, Verbindungen und gehashte Abgleichschlüssel"},
 			Text{"as long as the record stands in the CRM with that key", "solange der Datensatz mit diesem Schlüssel im CRM steht"},
@@ -38,8 +57,10 @@ func Terms() []Term {
 		{keepSession, Text{"links and log-ins of the console", "Links und Anmeldungen der Konsole"}, Text{"15 minutes, 12 hours", "15 Minuten, 12 Stunden"}, Text{"log-out", "Abmeldung"}},
 		{keepAccess, Text{"access to networks and CRMs, tokens of the API", "Zugänge zu Netzwerken und CRMs, Tokens der API"}, Text{"until renewed or withdrawn", "bis zur Erneuerung oder Rücknahme"}, Text{"disconnecting the account", "Trennen des Kontos"}},
 		{keepTrail, Text{"who changed what: audit trail, versions, verdicts", "wer was geändert hat: Protokoll, Versionen, Entscheidungen"},
-			Text{"the entries as long as the installation stands; the names in them 90 days", "die Einträge, solange die Installation besteht; die Namen darin 90 Tage"},
-			Text{"after 90 days a pseudonym stands in place of the name", "nach 90 Tagen steht ein Pseudonym an Stelle des Namens"}},
+			unless(Pseudonyms, Text{"the entries as long as the installation stands; the names in them 90 days", "die Einträge, solange die Installation besteht; die Namen darin 90 Tage"},
+				Text{"as long as the installation stands, names included; replacing the names after 90 days is planned, and the software does not do it yet",
+					"solange die Installation besteht, auch die Namen; ihre Ersetzung nach 90 Tagen ist vorgesehen, die Software nimmt sie noch nicht vor"}),
+			unless(Pseudonyms, Text{"after 90 days a pseudonym stands in place of the name", "nach 90 Tagen steht ein Pseudonym an Stelle des Namens"}, Text{"–", "–"})},
 		{keepState, Text{"state of accounts, quotas, jobs, descriptions of CRM fields", "Stand von Konten, Kontingenten, Aufträgen, Beschreibungen von CRM-Feldern"},
 			Text{"as long as the account is configured", "solange das Konto eingerichtet ist"}, Text{"overwritten by the next state", "wird vom nächsten Stand überschrieben"}},
 	}

@@ -48,7 +48,7 @@ func TestRecord(t *testing.T) {
 	in := running(t)
 	for lang, wanted := range map[string][]string{
 		"en": {"nordlicht (Nordlicht Rad), suedwind", "contract, Art. 6(1)(b) GDPR", "scoring: weigh how far it carries | not done", "consent, Art. 6(1)(a)", "`retain.content` is 365 days",
-			"| sales | HubSpot | all | writes; tickets/suedwind: observes, writes nothing | yes | contacts: email |", "365 days (`retain.content`)", "| brandx | people approve each |",
+			"| sales | HubSpot | all | writes; tickets/suedwind: observes, writes nothing | yes | contacts: email |", "365 days (`retain.content`", "| brandx | people approve each |",
 			"| papers | Feeds", "| no | no | 365 days", "`owner` | staff", "[[set it]]", "[[nobody, or the host of the server]]"},
 		"de": {"Vertrag, Art. 6 Abs. 1 lit. b DSGVO", "findet nicht statt", "`retain.content` ist 365 Tage", "schreibt; tickets/suedwind: beobachtet, schreibt nichts | ja",
 			"ein Mensch gibt jede frei", "`owner` | Beschäftigte", "`subject` | Inhalt", "[[Firma, Anschrift, Vertretung]]"},

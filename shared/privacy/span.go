@@ -34,7 +34,8 @@ func KeptFor(lang string, may bool, most time.Duration, retain string) string {
 	case most > 0 && (own == 0 || most <= own):
 		return Span(lang, most) + Text{" (rule of the network)", " (Regel des Netzwerks)"}.In(lang)
 	case own > 0:
-		return Span(lang, own) + " (`retain.content`)"
+		return Span(lang, own) + unless(Sweeps, Text{" (`retain.content`)", " (`retain.content`)"},
+			Text{" (`retain.content`; the software does not end it by itself yet)", " (`retain.content`; die Software beendet das noch nicht selbst)"}).In(lang)
 	}
 	return Text{"as `retain.content` says; not set = without limit", "wie `retain.content` sagt; nicht gesetzt = ohne Grenze"}.In(lang)
 }

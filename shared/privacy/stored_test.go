@@ -239,3 +239,29 @@ func sets(lit *ast.CompositeLit, field string) bool {
 	}
 	return false
 }
+
+// reads tells whether a package's code asks for a field or calls a function of this name.
+func (s *source) reads(pkg, name string) (found bool) {
+	for _, file := range s.files[pkg] {
+		ast.Inspect(file, func(n ast.Node) bool {
+			if sel, ok := n.(*ast.SelectorExpr); ok && sel.Sel.Name == name {
+				found = true
+			}
+			return !found
+		})
+	}
+	return found
+}
+
+// declares tells whether any function of the product has a name that holds this, whatever its case.
+func (s *source) declares(part string) (found bool) {
+	for _, files := range s.files {
+		for _, file := range files {
+			for _, decl := range file.Decls {
+				fn, ok := decl.(*ast.FuncDecl)
+				found = found || ok && strings.Contains(strings.ToLower(fn.Name.Name), part)
+			}
+		}
+	}
+	return found
+}
