@@ -366,6 +366,7 @@ func follow(c *cobra.Command, f *flags, id string) error {
 				return printJSON(c.OutOrStdout(), j)
 			}
 			fmt.Fprintf(c.OutOrStdout(), "job %s is done: %d in %d pages\n", id, j.Done, j.Pages)
+			tellGaps(c.OutOrStdout(), j.Gaps)
 			return nil
 		case "failed", "cancelled":
 			return fault.New(fault.Invalid, "job %s %s: %s", id, j.State, j.Problem)

@@ -13,11 +13,12 @@ import (
 	"rapport/shared/fault"
 	"rapport/shared/ledger"
 	"rapport/shared/localrun"
+	"rapport/shared/pipeline"
 )
 
 // ledgerCommands are what can be done with the ledger beside looking at it.
 func ledgerCommands(f *flags) []*cobra.Command {
-	return []*cobra.Command{exportCommand(f), checkCommand(f), sealCommand(f)}
+	return []*cobra.Command{exportCommand(f), checkCommand(f), sealCommand(f), reconcileCommand(f)}
 }
 
 func exportCommand(f *flags) *cobra.Command {
@@ -145,5 +146,51 @@ func sealCommand(f *flags) *cobra.Command {
 				return nil
 			})
 		},
+	}
+}
+
+func reconcileCommand(f *flags) *cobra.Command {
+	var from, to string
+	var yes bool
+	c := &cobra.Command{
+		Use:   "reconcile ACCOUNT",
+		Short: "Compare what the network lists with what came, and fetch what is missing: shows the cost, then asks",
+		Args:  exactly("ACCOUNT"),
+		RunE: func(c *cobra.Command, args []string) error {
+			begin, end, err := span(from, to)
+			if err != nil {
+				return err
+			}
+			if err := quote(c, f, localrun.Span{Account: args[0], From: begin, To: end}); err != nil {
+				return err
+			}
+			if !yes && !confirm(c) {
+				return nil
+			}
+			var id string
+			if err := f.call(c.Context(), "job/start", pipeline.JobRow{Kind: "reconcile", Account: args[0], From: begin, To: end}, &id); err != nil {
+				return err
+			}
+			return follow(c, f, id)
+		},
+		ValidArgsFunction: complete(f, networks),
+	}
+	c.Flags().StringVar(&from, "from", "", "first day, as 2026-11-01")
+	c.Flags().StringVar(&to, "to", "", "last day; default today")
+	c.Flags().BoolVar(&yes, "yes", false, "do not ask")
+	_ = c.MarkFlagRequired("from") // the flag exists
+	return c
+}
+
+// tellGaps says what a comparison found, by the hours in which something was missing.
+func tellGaps(w io.Writer, g *pipeline.Gaps) {
+	if g == nil {
+		return
+	}
+	fmt.Fprintf(w, "the network lists %d, %d were known, %d were missing and are being fetched\n", g.Listed, g.Known, g.Found)
+	for _, h := range g.Hours {
+		if h.Found > 0 {
+			fmt.Fprintf(w, "  %s  listed %d, known %d, missing %d\n", h.Hour.Format("2006-01-02 15:04"), h.Listed, h.Known, h.Found)
+		}
 	}
 }

@@ -154,7 +154,7 @@ func showLedger(c *cobra.Command, f *flags, h *localrun.Home, since time.Duratio
 	w := c.OutOrStdout()
 	if f.json {
 		err = printJSON(w, map[string]any{"from": r.From, "to": r.To, "accounts": r.Accounts, "networks": r.Networks, "crms": r.CRMs, "total": r.Total,
-			"waiting": r.Waiting, "parked": r.Parked, "dead_letters": r.DeadLetters, "unaccounted": r.Unaccounted})
+			"waiting": r.Waiting, "parked": r.Parked, "dead_letters": r.DeadLetters, "unaccounted": r.Unaccounted, "found": r.Found})
 		if err != nil {
 			return err
 		}
@@ -176,6 +176,9 @@ func showLedger(c *cobra.Command, f *flags, h *localrun.Home, since time.Duratio
 			fmt.Fprintf(w, shelf, name, t.Received, t.Written, t.Suppressed, t.Rejected, t.Dead, t.Open)
 		}
 		fmt.Fprintf(w, "\nwaiting in queues %d, parked %d, dead letters %d, unaccounted %d\n", r.Waiting, r.Parked, r.DeadLetters, r.Unaccounted)
+		if r.Found > 0 {
+			fmt.Fprintf(w, "%d of these no webhook or poll told of: the network's list did\n", r.Found)
+		}
 	}
 	if r.Unaccounted > 0 {
 		return errFound

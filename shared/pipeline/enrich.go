@@ -200,7 +200,7 @@ func (p *Pipeline) parse(plan *Plan, i int, env Envelope, data []byte) ([]*one, 
 				place: ledger.At(a.Name, env.At, env.Receipt, k)}
 			o.line = ledger.Line{Account: a.Name, Network: e.Mention.Network, Brand: a.Brand, At: env.At, Event: o.id,
 				Mention: e.Mention.ID, Source: source(env, e), Config: plan.Doc.Hash}
-			o.line.Author = p.whoseLine(e.Mention)
+			o.line.Author, o.line.Found = p.whoseLine(e.Mention), env.Found
 			out = append(out, o)
 		}
 	}

@@ -19,6 +19,7 @@ type Envelope struct {
 	Header  map[string]string `json:"d,omitempty"`
 	Pointer string            `json:"p,omitempty"` // archive reference of a body too large for the queue
 	Tries   int               `json:"n,omitempty"` // how often it went back to its queue, because what it points at could not be read
+	Found   bool              `json:"f,omitempty"` // reconcile found it
 	Only    []int             `json:"i,omitempty"` // which of its events are meant; none = all
 }
 

@@ -20,7 +20,7 @@ import (
 // JobRow is long work in pages. Kept under its id; one message does one page.
 type JobRow struct {
 	ID      string       `json:"id"`
-	Kind    string       `json:"kind"` // backfill, gap, erase, recheck, sync, replay, undo
+	Kind    string       `json:"kind"` // backfill, gap, erase, recheck, reconcile, sync, replay, undo
 	Account string       `json:"account,omitempty"`
 	From    time.Time    `json:"from,omitzero"`
 	To      time.Time    `json:"to,omitzero"`
@@ -40,6 +40,7 @@ type JobRow struct {
 	Authors []string     `json:"authors,omitempty"` // whom an erasure is about
 	Result  *Erased      `json:"result,omitempty"`
 	Spec    string       `json:"spec,omitempty"`  // of a sync: hash of the fields it reads
+	Gaps    *Gaps        `json:"gaps,omitempty"`  // of a reconcile: what it found
 	Again   *Again       `json:"again,omitempty"` // of a replay or an undo
 }
 
@@ -129,6 +130,8 @@ func (p *Pipeline) work(ctx context.Context, id string) error {
 		more, wait, err = p.erasePage(ctx, j)
 	case "recheck":
 		more, err = p.recheck(ctx, j)
+	case "reconcile":
+		more, err = p.reconcile(ctx, j)
 	case "sync":
 		more, err = p.syncPage(ctx, j)
 	case JobReplay, JobUndo:

@@ -185,6 +185,7 @@ type Report struct {
 	DeadLetters int
 	Waiting     int // messages in all queues
 	Unaccounted int // open without an owner
+	Found       int // that nobody told of but reconcile
 }
 
 // Report counts the ledger. waiting and dead are the queues' own numbers.
@@ -199,6 +200,9 @@ func (p *Pipeline) Report(ctx context.Context, from, to time.Time, waiting, dead
 		t := r.Accounts[name]
 		err := p.Lines(ctx, name, from, to, func(_ ledger.Place, l ledger.Line) error {
 			t.Add(l)
+			if found(l) {
+				r.Found++
+			}
 			if _, open := l.Final(); open && waiting > 0 && p.now().Sub(l.At) < leaseFor {
 				young++
 			}

@@ -173,7 +173,7 @@ func proven() []Type {
 func carried() []Type {
 	return []Type{
 		kind("pipeline.Envelope", "leads a raw body through a queue; the body follows it", "führt einen Rohtext durch eine Warteschlange; der Rohtext folgt darauf",
-			is(Operational, Nobody, Service, "r t h a s o d p n i")),
+			is(Operational, Nobody, Service, "r t h a s o d p n f i")),
 		kind("pipeline.Task", "points at what a CRM must come to hold", "zeigt auf das, was ein CRM enthalten soll",
 			is(Operational, Nobody, Service, "version seen lane kinds tries patch bad"), parts("place line")),
 		kind("flow.Delivery", "the pointer itself", "der Zeiger selbst",
@@ -204,7 +204,11 @@ func operated() []Type {
 			is(Identifier, Authors, Service, "subject"), is(Operational, Nobody, Service, "kind account at")),
 		kind("pipeline.JobRow", "long work in pages", "lange Arbeit in Seiten",
 			is(Identifier, Authors, Proof, "authors"),
-			is(Operational, Nobody, Operation, "id kind account from to cursor pages done total state problem started updated fails pass fresh swept spec"), parts("erasure result again")),
+			is(Operational, Nobody, Operation, "id kind account from to cursor pages done total state problem started updated fails pass fresh swept spec"), parts("erasure result gaps again")),
+		kind("pipeline.Gaps", "what a network lists, compared with what came, in numbers", "was ein Netzwerk auflistet, verglichen mit dem Eingegangenen, in Zahlen",
+			is(Operational, Nobody, Proof, "listed known found"), parts("hours")),
+		kind("pipeline.GapHour", "the same of one hour", "dasselbe für eine Stunde",
+			is(Operational, Nobody, Proof, "hour listed known found")),
 		kind("pipeline.Again", "what somebody approved of a replay or an undo", "was jemand an einer Wiederholung oder Rücknahme gebilligt hat",
 			is(Identifier, Authors, Proof, "event"), is(Staff, Workers, Proof, "by"), is(Operational, Nobody, Operation, "accounts approved drafted refs next skipped")),
 		kind("pipeline.PatchRow", "one CRM record that a replay or an undo changes; the values stand in the archive alone", "ein CRM-Datensatz, den eine Wiederholung oder Rücknahme ändert; die Werte stehen allein im Archiv",

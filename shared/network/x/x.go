@@ -86,6 +86,7 @@ func (Network) Info() network.Info {
 			{Name: "plan", Title: "Plan", Type: "choice", Choices: []string{"selfserve", "enterprise"}, Default: "selfserve", Help: "self-serve may reply only where the author mentioned or quoted the account"},
 			{Name: "archive", Title: "Full archive", Type: "flag", Default: false, Help: "backfills read all of the past instead of seven days"},
 			{Name: "recheck", Title: "Look for deletions", Type: "number", Default: 0, Help: "so many days back, once a day, at 0.005 USD a post; 0 = X's deletions are not looked for. X wants them mirrored"},
+			{Name: "reconcile", Title: "Look for gaps", Type: "number", Default: 0, Help: "1 = once a day X's list of the day before is compared with what came, at 0.005 USD a post; 0 = only when asked"},
 			{Name: "messages", Title: "Direct messages", Type: "flag", Default: false, Help: "receives them and answers privately; Connect asks for the right to"},
 			{Name: "prices", Title: "Prices", Type: "map", Help: "USD by name where the Developer Console says otherwise than the table below: post: 0.005"},
 		},
