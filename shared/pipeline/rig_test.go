@@ -481,6 +481,9 @@ func (n *site) Poll(_ context.Context, a network.Account, cursor string) (networ
 
 func (n *site) Range(_ context.Context, a network.Account, _, _ time.Time, cursor string) (network.Page, error) {
 	n.seen = append(n.seen, a)
+	if n.past == nil { // nothing was ever said
+		return network.Page{Cursor: "0"}, nil
+	}
 	return n.past(cursor)
 }
 
