@@ -22,7 +22,9 @@ func TestWrongCommandLines(t *testing.T) {
 		{"backfill mastodon --from yesterday", "wants a day such as"},
 		{"backfill mastodon --from 2026-11-03 --to 2026-11-01", "must lie before"},
 		{"config get x", "a version is a number"},
-		{"erase somebody", "an author id looks like"},
+		{"erase", "rapport erase wants WHO"},
+		{"privacy hold somebody", `"why" not set`},
+		{"privacy nonsense", "rapport privacy has no command"},
 		{"config promote", `"to" not set`},
 		{"doctor --nonsense", "unknown flag"},
 	} {
@@ -44,6 +46,7 @@ func TestNothingThere(t *testing.T) {
 		{"setup feedback", "needs no setup"},
 		{"backfill portal --from 2026-11-01", "cannot be read backwards"},
 		{"queue redrive nobody", `no CRM account "nobody"`},
+		{"erase somebody", `nobody is known as "somebody"`},
 		{"replay nobody", `there is no network account "nobody"`},
 		{"ledger mastodon:1", `no mention "mastodon:1" is known`},
 		{"config get 7", "there is no configuration version 7"},

@@ -445,33 +445,3 @@ func networkNames(plan *pipeline.Plan, args []string) ([]string, error) {
 	}
 	return names, nil
 }
-
-func eraseCommand(f *flags) *cobra.Command {
-	var reason string
-	var yes bool
-	c := &cobra.Command{
-		Use:   "erase AUTHOR",
-		Short: "Remove an author's traces from store, archive and CRMs; a tombstone keeps them from coming back",
-		Args:  exactly("AUTHOR"),
-		RunE: func(c *cobra.Command, args []string) error {
-			if !strings.Contains(args[0], ":") {
-				return usageError{fault.New(fault.Invalid, "an author id looks like mastodon:https://host/users/name, not %q", args[0])}
-			}
-			fmt.Fprintf(c.ErrOrStderr(), "All that %s said, and what was made of it, goes from store, archive and CRMs. This cannot be undone.\n", args[0])
-			if !yes && !confirm(c) {
-				return nil
-			}
-			var id string
-			now := time.Now().UTC()
-			err := f.call(c.Context(), "job/start", pipeline.JobRow{Kind: "erase", From: now.AddDate(-2, 0, 0), To: now.Add(time.Minute),
-				Erasure: flow.Erasure{Author: args[0], Reason: reason, At: now}}, &id)
-			if err != nil {
-				return err
-			}
-			return follow(c, f, id)
-		},
-	}
-	c.Flags().StringVar(&reason, "reason", "request", "why, for the record")
-	c.Flags().BoolVar(&yes, "yes", false, "do not ask")
-	return c
-}

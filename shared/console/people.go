@@ -118,6 +118,9 @@ func (c *Console) person(q *request) (answer, error) {
 		}
 	}
 	if p.Author == nil && p.Person == nil {
+		if _, p.Objected, err = c.Pipeline.Tomb(ctx, id); err != nil || p.Objected {
+			return answer{Title: "Person", Data: p}, err
+		}
 		return answer{}, fault.New(fault.NotFound, "no author or person %q is known", id)
 	}
 	rows, err := c.recentRows(q, 1200)

@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"os"
@@ -159,6 +160,12 @@ type (
 )
 
 func (h *Home) commands() map[string]command {
+	all := h.privacyCommands()
+	maps.Copy(all, h.ownCommands())
+	return all
+}
+
+func (h *Home) ownCommands() map[string]command {
 	return map[string]command{
 		"config/apply": args(func(ctx context.Context, in Apply) (any, error) {
 			return h.Publish(ctx, in.Text, in.File, in.By, in.Note)

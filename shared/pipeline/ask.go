@@ -122,7 +122,7 @@ func (b *delivering) ask(t *task, kind string) {
 		revision, brand = m.Value.Revision, m.Value.Mention.Brand
 	case kind == flow.KindConversation && c != nil && c.Version > 0 && !c.Value.Erased:
 		revision, brand = c.Value.Conversation.Revision, c.Value.Conversation.Brand
-	case kind == flow.KindPerson && person != nil && person.Version > 0 && person.Value.Person.Merged == "":
+	case kind == flow.KindPerson && person != nil && person.Version > 0 && person.Value.Person.Merged == "" && person.Value.Erased.IsZero():
 		revision = person.Value.Person.Revision
 		if m != nil {
 			brand = m.Value.Mention.Brand

@@ -302,7 +302,7 @@ func (p *Pipeline) personChanged(ctx context.Context, plan *Plan, conf config.Ac
 	var objected, withdrawn []string // purposes that are new, and those a consent is gone for
 	row, err := p.people.Update(ctx, id, "-", func(r *store.Row[PersonRow]) (bool, error) {
 		v := &r.Value.Person
-		if r.Version == 0 {
+		if r.Version == 0 || !r.Value.Erased.IsZero() {
 			return false, nil
 		}
 		if c.Verb == "delete" {
@@ -326,7 +326,7 @@ func (p *Pipeline) personChanged(ctx context.Context, plan *Plan, conf config.Ac
 		link(v, conf.Name, c, p.now())
 		return true, nil
 	})
-	if err != nil || row.Version == 0 {
+	if err != nil || row.Version == 0 || !row.Value.Erased.IsZero() {
 		return err
 	}
 	for _, purpose := range withdrawn { // a consent that nothing rests on may go
@@ -427,13 +427,16 @@ func (p *Pipeline) foreignPerson(ctx context.Context, plan *Plan, conf config.Ac
 	if c.Verb == "delete" { // nothing was made of it yet
 		return nil
 	}
-	_, err := p.people.Update(ctx, id, "-", func(r *store.Row[PersonRow]) (bool, error) {
+	who, err := p.people.Update(ctx, id, "-", func(r *store.Row[PersonRow]) (bool, error) {
 		v := &r.Value.Person
+		if !r.Value.Erased.IsZero() {
+			return false, nil
+		}
 		v.ID, v.Updated = id, p.now()
 		link(v, conf.Name, c, p.now())
 		return true, nil
 	})
-	if err != nil {
+	if err != nil || !who.Value.Erased.IsZero() {
 		return err
 	}
 	key := flow.Key(flow.KindPerson, id)
@@ -506,7 +509,7 @@ func (p *Pipeline) accept(ctx context.Context, plan *Plan, conf config.Account, 
 	}
 	_, err = p.people.Update(ctx, id, "-", func(r *store.Row[PersonRow]) (bool, error) {
 		v := &r.Value.Person
-		if v.Accepted[conf.Name] {
+		if v.Accepted[conf.Name] || !r.Value.Erased.IsZero() {
 			return false, nil
 		}
 		if v.ID = id; v.Name == "" {

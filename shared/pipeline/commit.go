@@ -48,6 +48,14 @@ func (p *Pipeline) commit(ctx context.Context, plan *Plan, w *world, todo []*one
 			}
 		}
 	}
+	for _, o := range lines {
+		if !o.left || !exists(w.exchange(o)) {
+			continue
+		}
+		if err := p.tellAll(ctx, plan, w.exchange(o).Value.Conversation, flow.KindConversation); err != nil {
+			failed = append(failed, failure{o, err})
+		}
+	}
 	for _, a := range w.alerts {
 		if slices.Contains(lines, a.of) {
 			p.Ports.Log.Warn("alert", "mention", a.of.event.Mention.ID, "account", a.of.account.Name, "say", a.say)
@@ -67,7 +75,7 @@ func failAll(todo []*one, err error) []failure {
 // reset makes an event ready for another round.
 func (o *one) reset() *one {
 	o.lost = true
-	o.settled, o.resumed, o.known, o.inputs, o.made = false, false, false, nil, nil
+	o.settled, o.resumed, o.known, o.left, o.inputs, o.made = false, false, false, false, nil, nil
 	o.line.Outcome, o.line.Reason, o.line.Deliveries, o.line.Archive = "", "", nil, ""
 	return o
 }

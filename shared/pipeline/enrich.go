@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"cmp"
 	"context"
 	"slices"
 	"time"
@@ -42,6 +43,7 @@ type one struct {
 	wait     time.Duration // until what it points at is read again
 	late     error         // it was tried for so long that it is given up
 	again    bool          // its message was handed out before
+	left     bool          // its conversation showed what is deleted, and CRMs may have been told
 }
 
 // body is what a message held, on its way to the archive: with its only event, or by itself where there were several. Where
@@ -295,6 +297,7 @@ type world struct {
 	keys          map[string]KeyRow // by hashed key
 	reminders     []flow.Conversation
 	threads       map[string]*held[ThreadRow] // by the thread's start
+	tombs         map[string]TombRow          // of authors and mentions that are gone, by where they stand
 	unsynced      map[string]bool             // brands whose people are not all known yet
 	err           error                       // a reminder could not be written: the whole round goes again
 	p             *Pipeline
@@ -350,7 +353,7 @@ func (o *one) fresh() bool {
 func (p *Pipeline) gather(ctx context.Context, plan *Plan, todo []*one) (*world, error) {
 	w := &world{plan: plan, now: p.now(), p: p, mentions: map[string]*held[MentionRow]{}, authors: map[string]*held[AuthorRow]{},
 		conversations: map[string]*held[ConversationRow]{}, people: map[string]*held[PersonRow]{}, keys: map[string]KeyRow{}, threads: map[string]*held[ThreadRow]{},
-		past: map[string]*held[ConversationRow]{}, batch: map[string]*one{}}
+		past: map[string]*held[ConversationRow]{}, batch: map[string]*one{}, tombs: map[string]TombRow{}}
 	var ids, fresh []string
 	for _, o := range todo {
 		if o.settled {
@@ -383,6 +386,9 @@ func (p *Pipeline) gather(ctx context.Context, plan *Plan, todo []*one) (*world,
 		m := &o.event.Mention
 		row := w.mentions[m.ID]
 		*m = complete(row.Value.Mention, o.event)
+		if o.line.Author == "" { // a deletion names nobody
+			o.line.Author = cmp.Or(row.Value.By, p.whoseLine(*m))
+		}
 		m.Root = w.rootOf(*m, 0)
 		if o.fresh() {
 			writers = append(writers, m.Author.ID)
@@ -412,6 +418,9 @@ func (p *Pipeline) gather(ctx context.Context, plan *Plan, todo []*one) (*world,
 		return nil, err
 	}
 	if err := glance(ctx, p.authors, "-", writers, w.authors); err != nil {
+		return nil, err
+	}
+	if err := p.mourn(ctx, w, todo); err != nil {
 		return nil, err
 	}
 	if err := fetch(ctx, p.threads, "-", threads, w.threads); err != nil {

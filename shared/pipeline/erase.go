@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -26,7 +28,17 @@ type Erased struct {
 	Records       int `json:"records"`
 	Archive       int `json:"archive"` // batches looked through
 
+	In      map[string]int `json:"in,omitempty"`      // CRM account → records of it
+	Foreign []Foreign      `json:"foreign,omitempty"` // records that are not ours, for a human to decide on
+
 	fresh int // of the mentions, those that were not erased before
+}
+
+// Foreign is a record about the subject that is not ours: our fields in it are blanked, the rest a human decides on.
+type Foreign struct {
+	Account string `json:"account"`
+	Object  string `json:"object"`
+	Record  string `json:"record"`
 }
 
 // Erase removes the traces of an author, or of all authors of a person, between two times: content in the store and
@@ -39,9 +51,17 @@ func (p *Pipeline) Erase(ctx context.Context, e flow.Erasure, from, to time.Time
 	if err != nil {
 		return done, err
 	}
-	authors, err := p.subjects(ctx, e)
+	authors, people, err := p.subjects(ctx, plan, e)
 	if err != nil {
 		return done, err
+	}
+	if h, err := p.heldBy(ctx, "", authors, people); err != nil || h.ID != "" {
+		return done, errors.Join(err, heldError(h))
+	}
+	for _, id := range people {
+		if err := p.eraseWhole(ctx, plan, id, &done); err != nil {
+			return done, err
+		}
 	}
 	for _, author := range authors {
 		err := p.entomb(ctx, author)
@@ -61,26 +81,28 @@ func (p *Pipeline) Erase(ctx context.Context, e flow.Erasure, from, to time.Time
 	return done, nil
 }
 
-// subjects lists the authors an erasure is about.
-func (p *Pipeline) subjects(ctx context.Context, e flow.Erasure) ([]string, error) {
-	person := e.Person
-	if e.Author != "" {
-		return []string{e.Author}, nil
-	}
-	if person == "" && e.Email != "" {
-		row, err := p.keys.One(ctx, p.hashed("email", strings.ToLower(strings.TrimSpace(e.Email))), "-")
-		if err != nil {
-			return nil, err
+// subjects lists the authors and persons an erasure is about.
+func (p *Pipeline) subjects(ctx context.Context, plan *Plan, e flow.Erasure) (authors, people []string, err error) {
+	switch {
+	case e.Author != "":
+		return []string{e.Author}, nil, nil
+	case e.Person != "" || e.Email != "":
+		var s Subject
+		if e.Person != "" {
+			row, rerr := p.people.One(ctx, e.Person, "-")
+			if rerr == nil && row.Version == 0 {
+				rerr = fault.New(fault.NotFound, "no person %s is known", e.Person)
+			}
+			s, err = p.ofPerson(ctx, row, "", rerr)
+		} else {
+			s, err = p.byEmail(ctx, plan, e.Email)
 		}
-		person = row.Value.Person
-	}
-	if person != "" {
-		row, err := p.people.One(ctx, person, "-")
-		if err != nil || row.Version > 0 {
-			return row.Value.Person.Authors, err
+		if fault.Is(err, fault.NotFound) || fault.Is(err, fault.Conflict) {
+			err = fault.New(fault.Invalid, "an erasure needs somebody who is known: %w", err)
 		}
+		return s.Authors, []string{s.Person}, err
 	}
-	return nil, fault.New(fault.Invalid, "an erasure needs somebody who is known: an author id such as mastodon:https://host/users/name, a person, or an e-mail address")
+	return nil, nil, fault.New(fault.Invalid, "an erasure needs somebody who is known: an author id such as mastodon:https://host/users/name, a person, or an e-mail address")
 }
 
 // entomb leaves of an author only that nothing may be stored, and whom it was linked to until that is undone.
@@ -178,7 +200,7 @@ func (p *Pipeline) unarchive(ctx context.Context, plan *Plan, author string, fou
 	native := []byte(flow.Native(author))
 	drop := func(x archive.Entry) bool {
 		body := len(x.Inputs) == 0 && (found.receipts[x.Line] || len(native) > 0 && bytes.Contains(x.Raw, native))
-		return x.Author == author || found.mentions[x.Mention] != nil || body || bytes.Contains(x.Inputs, quoted) || bytes.Contains(x.Decision, quoted)
+		return x.Author == author || found.mentions[x.Mention] != nil || body || bytes.Contains(x.Inputs, quoted) || bytes.Contains(x.Decision, quoted) || bytes.Contains(x.Previous, quoted)
 	}
 	for _, name := range places(plan.Doc) {
 		for ref, err := range p.Archive.List(ctx, name, from, to) {
@@ -213,7 +235,7 @@ func (p *Pipeline) eraseMention(ctx context.Context, plan *Plan, id string, reco
 		}
 		v.Mention = flow.Mention{ID: id, Network: m.Network, Account: m.Account, Brand: m.Brand, Direction: m.Direction, Deleted: true}
 		v.Decision = decide.Decision{Outcome: v.Decision.Outcome, Conversation: v.Decision.Conversation}
-		v.Erased = true
+		v.Erased, v.By = true, p.whoseLine(m)
 		done.fresh++
 		return true, nil
 	})
@@ -247,6 +269,12 @@ func (p *Pipeline) eraseMention(ctx context.Context, plan *Plan, id string, reco
 // named it must be theirs.
 func (p *Pipeline) eraseConversation(ctx context.Context, plan *Plan, id, author string, done *Erased) error {
 	mine := false
+	if err := p.unthread(ctx, id, author); err != nil {
+		return err
+	}
+	if err := p.undue(ctx, id); err != nil {
+		return err
+	}
 	row, err := p.updateConversation(ctx, id, func(r *store.Row[ConversationRow]) bool {
 		c := r.Value.Conversation
 		if mine = author == "" || c.Author.ID == author; !mine || r.Value.Erased {
@@ -336,7 +364,7 @@ func (p *Pipeline) eraseFromPerson(ctx context.Context, plan *Plan, author, id s
 	for _, a := range plan.Doc.CRMs {
 		for _, brand := range plan.Doc.Brands {
 			env := decide.EnvOf(flow.Mention{}, decide.Decision{}, nil, &who.Value.Person, brand, "")
-			if err := p.eraseFrom(ctx, a, p.erasable(plan, a, flow.KindPerson, brand.Name, env), done); err != nil {
+			if err := p.eraseFromPeople(ctx, a, p.erasable(plan, a, flow.KindPerson, brand.Name, env), done); err != nil {
 				return err
 			}
 		}
@@ -386,6 +414,12 @@ func (p *Pipeline) eraseFrom(ctx context.Context, conf config.Account, list []cr
 	})
 	if err == nil {
 		done.Records += len(list)
+		in := maps.Clone(done.In) // a page that fails leaves the job's own as it was
+		if in == nil {
+			in = map[string]int{}
+		}
+		in[conf.Name] += len(list)
+		done.In = in
 	}
 	return err
 }

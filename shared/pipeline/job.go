@@ -38,6 +38,10 @@ type JobRow struct {
 	Fresh   int          `json:"fresh,omitempty"`   // what the present pass found new
 	Swept   bool         `json:"swept,omitempty"`   // no further pass follows
 	Authors []string     `json:"authors,omitempty"` // whom an erasure is about
+	People  []string     `json:"people,omitempty"`  // persons whom an erasure is about, besides their authors
+	Closing bool         `json:"closing,omitempty"` // an erasure found everything; now ids give way to hashes
+	Report  string       `json:"report,omitempty"`  // hash of an erasure's report, once it is finished
+	Held    string       `json:"held,omitempty"`    // the legal hold that an erasure waits for
 	Result  *Erased      `json:"result,omitempty"`
 	Spec    string       `json:"spec,omitempty"`  // of a sync: hash of the fields it reads
 	Gaps    *Gaps        `json:"gaps,omitempty"`  // of a reconcile: what it found
@@ -141,6 +145,8 @@ func (p *Pipeline) work(ctx context.Context, id string) error {
 	}
 	j.Updated = p.now()
 	switch {
+	case err == nil && j.Held != "":
+		j.Problem, j.Fails, more = j.Held, 0, true
 	case fault.Is(err, fault.Invalid), fault.Is(err, fault.NotFound):
 		j.State, j.Problem, more = "failed", brief(err.Error()), false
 	case err != nil: // the page is done again, for as long as it takes
@@ -158,7 +164,7 @@ func (p *Pipeline) work(ctx context.Context, id string) error {
 	switch {
 	case !more:
 		return nil
-	case j.State == "done" && wait > 0:
+	case wait > 0 && (j.State == "done" || j.Held != ""):
 		return p.wakeAt(ctx, id, p.now().Add(wait))
 	}
 	release() // the next page may be handed out before this call is over, and would wait a minute for the lease
@@ -172,76 +178,6 @@ func (p *Pipeline) wakeAt(ctx context.Context, id string, at time.Time) error {
 		return res.Err
 	}
 	return nil
-}
-
-// eraseSpan is how much of the ledger one page of an erasure goes through.
-const eraseSpan = 7 * 24 * time.Hour
-
-// erasePage does one page of an erasure. It is done after the first pass; what was on its way into the ledger or a CRM
-// meanwhile is found in the next, which begins when nobody can be at it any more. The last is the one that finds nothing.
-func (p *Pipeline) erasePage(ctx context.Context, j *JobRow) (more bool, wait time.Duration, err error) {
-	plan, err := p.Plans.Plan(ctx, "")
-	if err != nil {
-		return true, 0, err
-	}
-	if j.Authors == nil {
-		if j.Authors, err = p.subjects(ctx, j.Erasure); err == nil {
-			j.Authors, err = p.aliases(ctx, plan, j.Authors)
-		}
-		if err != nil {
-			j.Authors = nil
-			return true, 0, err
-		}
-	}
-	if j.Result == nil {
-		j.Result = &Erased{}
-	}
-	if j.To.IsZero() {
-		j.To = p.now().Add(time.Minute)
-	}
-	if j.From.IsZero() {
-		j.From = j.To.AddDate(-2, 0, 0)
-	}
-	if end := p.now().Add(time.Minute); j.Cursor == "" && end.After(j.To) {
-		j.To = end // all that came before the tombstone
-	}
-	from := j.From
-	if j.Cursor != "" {
-		if from, err = time.Parse(time.RFC3339Nano, j.Cursor); err != nil {
-			return false, 0, fault.New(fault.Invalid, "the job's cursor is damaged: %w", err)
-		}
-	}
-	to := from.Add(eraseSpan)
-	if to.After(j.To) {
-		to = j.To
-	}
-	page := *j.Result
-	for _, author := range j.Authors {
-		if err := p.entomb(ctx, author); err != nil {
-			return true, 0, err
-		}
-		if err := p.erase(ctx, plan, author, from, to, &page); err != nil {
-			return true, 0, err
-		}
-		if to.Equal(j.To) {
-			if err := p.erasePerson(ctx, plan, author, &page); err != nil {
-				return true, 0, err
-			}
-		}
-	}
-	j.Fresh += page.fresh
-	page.fresh = 0
-	if j.Pages++; j.Pass == 0 {
-		j.Result, j.Done = &page, page.Mentions
-	}
-	if to.Before(j.To) {
-		j.Cursor = to.Format(time.RFC3339Nano)
-		return true, 0, nil
-	}
-	j.Swept = j.Pass > 0 && j.Fresh == 0
-	j.Cursor, j.Fresh = "", 0
-	j.Pass++
-	return !j.Swept, leaseFor + p.Ports.Fence, nil
 }
 
 // backfill reads one page of the past into the bulk lane, marked as history. What was missed comes as if it were told now,

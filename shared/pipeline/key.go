@@ -74,7 +74,7 @@ func (p *Pipeline) setKeys(ctx context.Context, person, place string, hashes []s
 	var gone []string
 	_, err := p.people.Update(ctx, person, "-", func(r *store.Row[PersonRow]) (bool, error) {
 		was := r.Value.Keys[place]
-		if r.Version == 0 || slices.Equal(was, hashes) {
+		if r.Version == 0 || !r.Value.Erased.IsZero() || slices.Equal(was, hashes) {
 			return false, nil
 		}
 		if len(was) > 1 && len(hashes) == 1 { // of several fields nobody knows which one changed
@@ -183,14 +183,14 @@ func (p *Pipeline) joined(ctx context.Context, plan *Plan, conf config.Account, 
 		return err
 	}
 	gone, err := p.people.One(ctx, loser, "-")
-	if err != nil || gone.Version == 0 {
+	if err != nil || gone.Version == 0 || !gone.Value.Erased.IsZero() {
 		return err
 	}
 	was := gone.Value
 	there := false
 	_, err = p.people.Update(ctx, winner, "-", func(r *store.Row[PersonRow]) (bool, error) {
 		v := &r.Value.Person
-		if there = r.Version > 0 && v.Merged == ""; !there {
+		if there = r.Version > 0 && v.Merged == "" && r.Value.Erased.IsZero(); !there {
 			return false, nil
 		}
 		absorb(&r.Value, was, conf.Name, c)

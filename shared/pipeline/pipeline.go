@@ -111,6 +111,9 @@ type Pipeline struct {
 	synced        *synced
 	medias        store.Table[MediaRow]
 	threads       store.Table[ThreadRow]
+	holds         store.Table[HoldRow]
+	tombs         store.Table[TombRow]
+	erasures      store.Table[ErasureRow]
 	infos         map[string]network.Info // of the networks, by name: they never change
 	recent        *recent[MentionRow]     // nil where other processes write too
 }
@@ -150,6 +153,8 @@ func New(o Options) *Pipeline {
 	p.seals = store.Table[SealRow]{Store: o.Store, Name: "seal"}
 	p.syncs, p.synced = store.Table[SyncRow]{Store: o.Store, Name: "sync"}, &synced{specs: map[string]string{}}
 	p.medias, p.threads = store.Table[MediaRow]{Store: o.Store, Name: "media"}, store.Table[ThreadRow]{Store: o.Store, Name: "thread"}
+	p.holds, p.tombs = store.Table[HoldRow]{Store: o.Store, Name: "hold"}, store.Table[TombRow]{Store: o.Store, Name: "tomb"}
+	p.erasures = store.Table[ErasureRow]{Store: o.Store, Name: "erasure"}
 	if o.Ports.Exact {
 		p.recent = &recent[MentionRow]{rows: map[string]store.Row[MentionRow]{}}
 	}

@@ -23,6 +23,9 @@ func (r MentionRow) seen(event string) (ledger.Place, bool) {
 
 // decide settles one event on the world as the events before it in the round left it, and changes the rows it touches.
 func (w *world) decide(o *one) {
+	if w.rests(o) {
+		return
+	}
 	defer w.confess(o)
 	row := w.mentions[o.event.Mention.ID]
 	if a := w.authors[o.event.Mention.Author.ID]; row.Value.Mention.Deleted || a != nil && a.Value.Objected {
@@ -32,6 +35,7 @@ func (w *world) decide(o *one) {
 		o.settled, o.known = true, true
 		if at == o.place { // our own earlier attempt got that far
 			o.resumed, o.known = true, false
+			o.left = row.Value.Decision.Outcome == string(ledger.Filtered) && row.Value.Decision.Reason == deletedBefore
 			w.owe(o, row.Value.Decision)
 			w.speak(o, row.Value.Decision)
 			w.remindAgain(w.exchange(o))
@@ -62,7 +66,7 @@ func (w *world) decide(o *one) {
 		o.inputs = w.inputs(o)
 		d := w.plan.Decider.Decide(*o.inputs)
 		if left && d.Outcome == string(ledger.Mention) { // no CRM was told of the mention
-			d.Outcome, d.Reason = string(ledger.Filtered), "deleted before"
+			d.Outcome, d.Reason, o.left = string(ledger.Filtered), deletedBefore, true
 		}
 		if w.apply(o, row, d); left {
 			o.inputs, o.made = nil, nil // nor is anything archived of it
@@ -74,13 +78,16 @@ func (w *world) decide(o *one) {
 // exists tells whether a row is in the store, or will be after this round.
 func exists[T any](r *held[T]) bool { return r != nil && (r.Version > 0 || r.dirty) }
 
+// deletedBefore is why nothing is done about what the author deleted before it came.
+const deletedBefore = "deleted before"
+
 // outdated tells why an event says nothing new, "" if it does.
 func outdated(known MentionRow, exists bool, e flow.Event) string {
 	switch {
 	case !exists:
 		return ""
 	case known.Mention.Deleted:
-		return "deleted before"
+		return deletedBefore
 	case (e.Verb == flow.New || e.Verb == flow.Edit) && e.At.Before(known.At):
 		return "older than what is known"
 	case e.Verb == flow.New && e.At.Equal(known.At) && known.Mention.Edited.After(e.Mention.Edited):
@@ -180,7 +187,7 @@ func (w *world) inputs(o *one) *decide.Inputs {
 		}
 		row := w.keys[w.p.hashed(k.Kind, k.Value)]
 		for _, id := range append([]string{row.Person}, row.Others...) {
-			if exists(w.people[id]) {
+			if exists(w.people[id]) && w.people[id].Value.Erased.IsZero() {
 				in.Candidates = append(in.Candidates, decide.Candidate{Person: id, Key: k.Kind, Evidence: row.Evidence, Class: k.Class})
 			}
 		}
@@ -240,7 +247,7 @@ func (w *world) exchange(o *one) *held[ConversationRow] {
 func (w *world) person(id string) *flow.Person {
 	for range 4 {
 		row := w.people[id]
-		if id == "" || !exists(row) {
+		if id == "" || !exists(row) || !row.Value.Erased.IsZero() {
 			return nil
 		}
 		if row.Value.Person.Merged == "" {

@@ -17,7 +17,7 @@ func (p *Pipeline) Confirm(ctx context.Context, author, person, evidence, by str
 	if err != nil {
 		return err
 	}
-	if who.Version == 0 || who.Value.Person.Merged != "" {
+	if who.Version == 0 || who.Value.Person.Merged != "" || !who.Value.Erased.IsZero() {
 		return fault.New(fault.NotFound, "there is no person %q any more", person)
 	}
 	_, err = p.authors.Update(ctx, author, "-", func(r *store.Row[AuthorRow]) (bool, error) {

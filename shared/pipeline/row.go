@@ -19,6 +19,7 @@ type MentionRow struct {
 	Events   []EventRef      `json:"events"`   // the newest maxEvents, oldest first
 	Erased   bool            `json:"erased,omitempty"`
 	Amended  string          `json:"amended,omitempty"` // the newest replay or undo that changed it: a job
+	By       string          `json:"by,omitempty"`      // of what was erased: the author's hash, as lines have it
 }
 
 // maxEvents bounds how many events a mention remembers.
@@ -58,7 +59,8 @@ const current = "current"
 // PersonRow is a person. Kept under the person id.
 type PersonRow struct {
 	Person flow.Person         `json:"person"`
-	Keys   map[string][]string `json:"keys,omitempty"` // place of a matching key in a CRM → its hashes, so that they go when it changes
+	Keys   map[string][]string `json:"keys,omitempty"`  // place of a matching key in a CRM → its hashes, so that they go when it changes
+	Erased time.Time           `json:"erased,omitzero"` // tombstone: nothing may be stored, whatever a CRM still tells of its records
 }
 
 // KeyRow leads from a strong key, hashed, to a person.

@@ -292,7 +292,7 @@ func (p *Pipeline) putPeople(ctx context.Context, conf config.Account, m config.
 			continue
 		}
 		_, err := p.people.Update(ctx, k.person, "-", func(r *store.Row[PersonRow]) (bool, error) {
-			if r.Value.Person.Merged != "" {
+			if r.Value.Person.Merged != "" || !r.Value.Erased.IsZero() {
 				clear(k.kinds)
 				return false, nil
 			}

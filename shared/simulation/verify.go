@@ -2,6 +2,7 @@ package simulation
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -159,6 +160,9 @@ func (s *Sim) verifyPost(ctx context.Context, id string, p *post, lines map[stri
 	}()
 	for _, e := range p.events {
 		real := 0
+		if p.author == s.erased { // what is erased goes by a hash
+			lines[e] = append(lines[e], lines[s.app.Veil(e)]...)
+		}
 		for _, l := range lines[e] {
 			if l.Outcome != ledger.Merged && l.Outcome != ledger.Suppressed {
 				real++
@@ -329,8 +333,24 @@ func (s *Sim) verifyErased(ctx context.Context) {
 			s.violate("%s objected, and stands in %s: %s", s.erased, where, data)
 		}
 	}
-	for k, data := range s.mirror {
-		look("the store under "+k.Part, data)
+	for _, k := range slices.SortedFunc(maps.Keys(s.mirror), func(a, b store.Key) int {
+		return cmp.Or(strings.Compare(a.Part, b.Part), strings.Compare(a.Sort, b.Sort))
+	}) {
+		look("the store under "+k.Part, s.mirror[k])
+		if named(k.Part+" "+k.Sort+" "+string(s.mirror[k]), s.erased) {
+			s.violate("%s is erased, and named in the store under %s: %s", s.erased, k, s.mirror[k])
+		}
+		if table, id, _ := strings.Cut(k.Part, "#"); s.net.posts[id] != nil && s.net.posts[id].author == s.erased && (table == "mention" || table == "media") {
+			s.violate("%s is erased, and its mention is kept under %s: %s", s.erased, k, s.mirror[k])
+		}
+	}
+	for _, l := range rows[ledger.Line](s, "line") {
+		if p := s.net.posts[l.Mention]; p != nil && p.author == s.erased {
+			s.violate("%s is erased, and its mention stands in the ledger: %+v", s.erased, l)
+		}
+	}
+	if r, err := s.app.ErasureReport(ctx, s.job); err != nil || !r.Check() {
+		s.violate("the report of the erasure: %+v, %v", r, err)
 	}
 	for _, account := range []string{"site", "hook"} {
 		for ref, err := range s.archive.List(ctx, account, time.Time{}, time.Time{}) {
@@ -361,6 +381,20 @@ func (s *Sim) verifyErased(ctx context.Context) {
 				s.violate("%s holds a record of %s, whose author objected", m.name, id)
 			}
 		}
+	}
+}
+
+// named tells whether an id stands in a text, by itself or before what is no letter or digit.
+func named(text, id string) bool {
+	for {
+		_, rest, found := strings.Cut(text, id)
+		if !found {
+			return false
+		}
+		if rest == "" || !strings.Contains("0123456789", rest[:1]) {
+			return true
+		}
+		text = rest
 	}
 }
 
