@@ -25,7 +25,7 @@ func kind(name, en, de string, lists ...[]Field) Type {
 // Types lists every stored type. A type that holds another names it by a part.
 func Types() []Type {
 	var list []Type
-	for _, some := range [][]Type{said(), decided(), people(), exchanged(), proven(), carried(), operated(), worked()} {
+	for _, some := range [][]Type{said(), decided(), people(), exchanged(), proven(), carried(), operated(), worked(), rights()} {
 		list = append(list, some...)
 	}
 	return list
@@ -98,7 +98,7 @@ func people() []Type {
 		kind("flow.Link", "an edge to an author or to a CRM record, with its evidence", "eine Verbindung zu einem Autor oder CRM-Datensatz, mit Beleg",
 			is(Identifier, Persons, Matching, "to object record"), is(Derived, Persons, Matching, "evidence class at"), is(Staff, Workers, Proof, "by")),
 		kind("pipeline.PersonRow", "a person with the hashes of its matching keys", "eine Person mit den Hashwerten ihrer Abgleichschlüssel",
-			is(Identifier, Persons, Matching, "keys"), parts("person")),
+			is(Identifier, Persons, Matching, "keys"), is(Operational, Nobody, Proof, "erased"), parts("person")),
 		kind("pipeline.KeyRow", "a hashed e-mail address, phone or customer number that leads to a person", "eine gehashte E-Mail-Adresse, Rufnummer oder Kundennummer, die zu einer Person führt",
 			is(Identifier, Persons, Matching, "person others"), is(Derived, Persons, Matching, "kind evidence")),
 		kind("flow.Erasure", "whose traces must go", "wessen Spuren zu löschen sind",
@@ -130,7 +130,7 @@ func exchanged() []Type {
 func proven() []Type {
 	return []Type{
 		kind("pipeline.MentionRow", "a mention with the decision on it", "eine Äußerung mit der Entscheidung darüber",
-			is(Operational, Nobody, Service, "source at revision erased amended"), parts("mention decision events")),
+			is(Operational, Nobody, Service, "source at revision erased amended"), is(Identifier, Authors, Proof, "by"), parts("mention decision events")),
 		kind("pipeline.EventRef", "which ledger line an event became", "welche Zeile des Hauptbuchs ein Ereignis wurde",
 			is(Identifier, Authors, Proof, "id"), parts("line")),
 		kind("ledger.Place", "where a ledger line is kept", "wo eine Zeile des Hauptbuchs liegt",
@@ -203,8 +203,8 @@ func operated() []Type {
 		kind("pipeline.DueRow", "something that has to happen at a minute", "etwas, das zu einer Minute geschehen muss",
 			is(Identifier, Authors, Service, "subject"), is(Operational, Nobody, Service, "kind account at")),
 		kind("pipeline.JobRow", "long work in pages", "lange Arbeit in Seiten",
-			is(Identifier, Authors, Proof, "authors"),
-			is(Operational, Nobody, Operation, "id kind account from to cursor pages done total state problem started updated fails pass fresh swept spec"), parts("erasure result gaps again")),
+			is(Identifier, Authors, Proof, "authors people"),
+			is(Operational, Nobody, Operation, "id kind account from to cursor pages done total state problem started updated fails pass fresh swept closing report held spec"), parts("erasure result gaps again")),
 		kind("pipeline.Gaps", "what a network lists, compared with what came, in numbers", "was ein Netzwerk auflistet, verglichen mit dem Eingegangenen, in Zahlen",
 			is(Operational, Nobody, Proof, "listed known found"), parts("hours")),
 		kind("pipeline.GapHour", "the same of one hour", "dasselbe für eine Stunde",
@@ -215,7 +215,7 @@ func operated() []Type {
 			is(Identifier, Authors, Proof, "key mention conversation"),
 			is(Operational, Nobody, Operation, "account object kind verb ref line revision undo state reason left at")),
 		kind("pipeline.Erased", "what an erasure found and removed, in numbers", "was eine Löschung fand und entfernte, in Zahlen",
-			is(Operational, Nobody, Proof, "mentions conversations records archive")),
+			is(Operational, Nobody, Proof, "mentions conversations records archive in"), parts("foreign")),
 		kind("crm.Object", "which fields a CRM has", "welche Felder ein CRM hat",
 			is(Operational, Nobody, Operation, "Name Label Creatable"), parts("Fields")),
 		kind("crm.Field", "one field of a CRM", "ein Feld eines CRM",
