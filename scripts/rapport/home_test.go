@@ -220,7 +220,11 @@ func TestConnectAndBackfill(t *testing.T) {
 	if got := p.sink.Total(); got != 7 {
 		t.Errorf("the endpoint holds %d mentions, want 7", got)
 	}
+	p.holds(p.says("is done", "ledger", "reconcile", "mastodon", "--from", from, "--yes"), "the network lists 7, 7 were known, 0 were missing")
 	h.stop()
+	p.holds(p.run(0, "ledger", "seal"), "no hour is sealed yet")
+	p.holds(p.run(0, "ledger", "verify"), "0 lines", "0 differences")
+	p.holds(p.run(0, "ledger", "export", "--from", from), "rapport ledger 1", `"end"`)
 }
 
 func TestSetup(t *testing.T) {

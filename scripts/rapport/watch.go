@@ -176,6 +176,9 @@ func showLedger(c *cobra.Command, f *flags, h *localrun.Home, since time.Duratio
 			fmt.Fprintf(w, shelf, name, t.Received, t.Written, t.Suppressed, t.Rejected, t.Dead, t.Open)
 		}
 		fmt.Fprintf(w, "\nwaiting in queues %d, parked %d, dead letters %d, unaccounted %d\n", r.Waiting, r.Parked, r.DeadLetters, r.Unaccounted)
+		if head, err := h.Head(c.Context()); err == nil && head.Seal != nil {
+			fmt.Fprintf(w, "newest seal %d, of the hour from %s: %s\n", head.Seal.Number, head.Seal.Hour.Format("2006-01-02 15:04"), head.Hash)
+		}
 		if r.Found > 0 {
 			fmt.Fprintf(w, "%d of these no webhook or poll told of: the network's list did\n", r.Found)
 		}
