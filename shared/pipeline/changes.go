@@ -130,6 +130,11 @@ func (p *Pipeline) change(ctx context.Context, plan *Plan, conf config.Account, 
 			return err
 		}
 	}
+	if ours {
+		if err := p.overwritten(ctx, plan, conf, key, c); err != nil {
+			return err
+		}
+	}
 	switch {
 	case ours && kind == flow.KindConversation:
 		return p.caseChanged(ctx, plan, conf, id, c)

@@ -207,6 +207,7 @@ func (b *delivering) read(ctx context.Context, object string, chunk []*want) err
 			}
 		}
 	}
+	looked := b.p.now()
 	var rows []crm.Row
 	err := b.call(ctx, func(a crm.Account) (err error) {
 		rows, err = b.adapter.Read(ctx, a, object, keys, fields)
@@ -227,6 +228,7 @@ func (b *delivering) read(ctx context.Context, object string, chunk []*want) err
 		return err
 	}
 	for i, row := range rows {
+		chunk[i].journal.Value.Looked = looked
 		if chunk[i].patch != nil {
 			b.comparePatch(chunk[i], row)
 			continue

@@ -75,17 +75,19 @@ type KeyRow struct {
 // RecordRow is the journal of one CRM record that more than one worker may write: what we wrote, by field, and how far.
 // Kept under CRM account and record key.
 type RecordRow struct {
-	Object  string            `json:"object"`
-	ID      string            `json:"id,omitempty"`
-	Written int64             `json:"written"`           // newest revision the CRM was given
-	Fields  map[string]string `json:"fields,omitempty"`  // field → hash of what the CRM was given
-	Intents map[string]string `json:"intents,omitempty"` // field → hashes of what was about to be written, while no answer tells
-	Config  string            `json:"config,omitempty"`
-	At      time.Time         `json:"at"`
-	Gone    bool              `json:"gone,omitempty"`    // a human deleted it: never created again
-	Human   []string          `json:"human,omitempty"`   // fields a human took over
-	Patched int64             `json:"patched,omitempty"` // what somebody approved was written over this revision: who still holds an older one looks again
-	Undone  time.Time         `json:"undone,omitzero"`   // only what was received later is written again
+	Object   string            `json:"object"`
+	ID       string            `json:"id,omitempty"`
+	Written  int64             `json:"written"`           // newest revision the CRM was given
+	Fields   map[string]string `json:"fields,omitempty"`  // field → hash of what the CRM was given
+	Intents  map[string]string `json:"intents,omitempty"` // field → hashes of what was about to be written, while no answer tells
+	Config   string            `json:"config,omitempty"`
+	At       time.Time         `json:"at"`
+	Gone     bool              `json:"gone,omitempty"`     // a human deleted it: never created again
+	Human    []string          `json:"human,omitempty"`    // fields a human took over
+	Patched  int64             `json:"patched,omitempty"`  // what somebody approved was written over this revision: who still holds an older one looks again
+	Looked   time.Time         `json:"looked,omitzero"`    // when it was read before it was last written
+	Restored int               `json:"restored,omitempty"` // edits by humans between that and our write, which were put back
+	Undone   time.Time         `json:"undone,omitzero"`    // only what was received later is written again
 }
 
 // ForeignRow leads from a CRM record id back to our key, for changes. Kept under account, object and record id.

@@ -152,7 +152,7 @@ func proven() []Type {
 		kind("ledger.Delivery", "where one CRM account stands with it", "wie weit ein CRM-Konto damit ist",
 			is(Identifier, Authors, Proof, "record records"), is(Operational, Nobody, Proof, "account state reason attempts begun created updated prints at")),
 		kind("pipeline.RecordRow", "the journal of one CRM record: hashes of what was written", "das Journal eines CRM-Datensatzes: Hashwerte des Geschriebenen",
-			is(Identifier, Authors, Proof, "object id"), is(Operational, Nobody, Proof, "written fields intents config at gone human patched undone")),
+			is(Identifier, Authors, Proof, "object id"), is(Operational, Nobody, Proof, "written fields intents config at gone human patched looked restored undone")),
 		kind("pipeline.ForeignRow", "leads from a CRM record back to our key", "führt von einem CRM-Datensatz zu unserem Schlüssel",
 			is(Identifier, Persons, Proof, "key into")),
 		kind("pipeline.SeenRow", "that something with an id was taken in", "dass etwas mit einer Kennung angenommen wurde",

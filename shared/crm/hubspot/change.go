@@ -250,6 +250,11 @@ func parsePoll(raw network.Raw) ([]flow.Change, error) {
 			if v := r.History[name]; len(v) > 0 && v[0].At.UnixMilli() >= p.From {
 				named(raw.Settings, change(v[0]).Fields, name, v[0].Value)
 			}
+			if was, ok := replaced(raw.Settings, p.From, name, r.History[name]); ok {
+				list = append(list, flow.Change{Account: raw.Account, Object: p.Object, Record: r.ID, Key: r.get(p.Key), Verb: "update", At: was.At,
+					By: author(raw.Settings, was.Source, was.From, ""), Fields: map[string]any{name: was.Value},
+					ID: fmt.Sprintf("%s:%s:%d:%s:replaced", p.Object, r.ID, was.At.UnixMilli(), name)})
+			}
 		}
 		for _, by := range order {
 			ch := changes[by]
@@ -265,6 +270,16 @@ func parsePoll(raw network.Raw) ([]flow.Change, error) {
 		}
 	}
 	return list, nil
+}
+
+// replaced gives the value of a human that our own write took the place of, where it is news. Of what Rapport acts on only the
+// present value counts.
+func replaced(settings map[string]any, from int64, name string, v []past) (past, bool) {
+	if len(v) < 2 || fieldOf(name) != name || v[1].At.UnixMilli() < from ||
+		author(settings, v[0].Source, v[0].From, "") != "self" || author(settings, v[1].Source, v[1].From, "") == "self" {
+		return past{}, false
+	}
+	return v[1], true
 }
 
 // whole completes an answer: text and state are one thing, though they may be filled at different times.
