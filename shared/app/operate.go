@@ -59,6 +59,11 @@ func (a *App) Doctor(ctx context.Context, account string) ([]network.Finding, er
 			return out, err
 		}
 	}
+	stands, qerr := a.quotas(ctx, account)
+	if qerr != nil {
+		return out, qerr
+	}
+	out = append(out, stands...)
 	if n, ok := a.Networks[conf.Kind]; ok && len(n.Info().Prices) > 0 {
 		found, ferr := a.budget(ctx, plan, conf)
 		if ferr != nil {

@@ -23,7 +23,7 @@ const (
 	Delivery                 // one mention for one CRM account
 	Shared                   // one record that several mentions touch: case or person
 	Tick                     // one minute of the clock
-	Report                   // one hour's report
+	Hourly                   // one report of the ledger
 	Listen                   // one queue's trigger that waits for an hour
 )
 
@@ -66,7 +66,7 @@ func (s Step) Of(fill float64) Usage {
 		return Usage{GBSeconds: 0.5 * 0.004, Writes: 4, Reads: 2}
 	case Tick:
 		return Usage{Invocations: 1, GBSeconds: 0.25 * 0.06, Writes: 2, Reads: 5, Schedules: 1, LogGB: BatchLine}
-	case Report:
+	case Hourly:
 		return Usage{Invocations: 1, GBSeconds: 0.25 * 0.3, Requests: 16, Reads: 10, Schedules: 1, LogGB: BatchLine}
 	case Listen: // two pollers at all times, each asking every twenty seconds
 		return Usage{Requests: 2 * float64(time.Hour) / float64(20*time.Second)}

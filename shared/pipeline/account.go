@@ -212,7 +212,7 @@ func (p *Pipeline) vendor(ctx context.Context, conf config.Account, buckets []ne
 		}
 		a, count := metered(a)
 		err = do(a)
-		p.settleCalls(ctx, a, buckets, count)
+		p.settleCalls(ctx, a, buckets, count, urgent)
 		if renewed || !fault.Is(err, fault.Unauthorized) || !p.renew(ctx, conf, a) {
 			return err
 		}

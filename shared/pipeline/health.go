@@ -4,9 +4,6 @@ import (
 	"context"
 	"time"
 
-	"rapport/shared/config"
-	"rapport/shared/network"
-	"rapport/shared/rest"
 	"rapport/shared/store"
 )
 
@@ -15,7 +12,7 @@ type Health struct {
 	Closed   int     // CRM accounts that take nothing now
 	Degraded int     // accounts of either side that are amiss: not read, not told, closed, or owed what was missed
 	Expiring int     // tokens that run out within a week and that nobody renews by itself
-	Quota    float64 // percent of the fullest quota, used up by its end if it goes on like this; 100 and more = it will not last
+	Quota    float64 // percent of our share of the fullest quota of an hour or more, used up by its end if it goes on like this; 100 and more = it will not last
 }
 
 const (
@@ -38,31 +35,12 @@ func (p *Pipeline) Health(ctx context.Context) (h Health, err error) {
 			h.Degraded++
 		}
 	}
-	var closures, tokens, quotas []store.Key
-	var buckets []network.Bucket
-	seen := map[store.Key]bool{}
-	look := func(conf config.Account, list []network.Bucket) {
-		tokens = append(tokens, p.tokens.Key(conf.Name, "-"))
-		a := rest.Account{Name: conf.Name, Origin: conf.Origin}
-		if a.Origin == "" {
-			a.Origin = p.origin(conf.Kind)
-		}
-		for _, b := range list {
-			key := p.quotas.Key(owner(b, a)+"#"+b.Name, "-")
-			if b.Calls > 0 && b.Per >= time.Hour && !seen[key] {
-				seen[key] = true
-				quotas, buckets = append(quotas, key), append(buckets, b)
-			}
-		}
-	}
+	var closures, tokens []store.Key
 	for _, conf := range plan.Doc.Networks {
-		look(conf, p.infos[conf.Kind].Buckets)
+		tokens = append(tokens, p.tokens.Key(conf.Name, "-"))
 	}
 	for _, conf := range plan.Doc.CRMs {
-		closures = append(closures, p.closures.Key(conf.Name, wholeGate))
-		if c, ok := p.CRMs[conf.Kind]; ok {
-			look(conf, c.Info().Buckets)
-		}
+		closures, tokens = append(closures, p.closures.Key(conf.Name, wholeGate)), append(tokens, p.tokens.Key(conf.Name, "-"))
 	}
 	closed, err := p.closures.Get(ctx, closures...)
 	if err != nil {
@@ -83,15 +61,9 @@ func (p *Pipeline) Health(ctx context.Context) (h Health, err error) {
 			h.Expiring++
 		}
 	}
-	used, err := p.quotas.Get(ctx, quotas...)
-	if err != nil {
-		return h, err
+	quotas, err := p.Quotas(ctx, time.Hour)
+	for _, q := range quotas {
+		h.Quota = max(h.Quota, q.Percent)
 	}
-	for i, row := range used {
-		b := buckets[i]
-		if passed := now.Sub(now.Truncate(b.Per)); row.Value.Window.Equal(now.Truncate(b.Per)) && passed >= b.Per/settled {
-			h.Quota = max(h.Quota, 100*float64(row.Value.Used)/float64(b.Calls)*float64(b.Per)/float64(passed))
-		}
-	}
-	return h, nil
+	return h, err
 }

@@ -87,7 +87,7 @@ func (b *delivering) call(ctx context.Context, do func(crm.Account) error) error
 			return err
 		}
 		err = do(account)
-		b.p.settleCalls(ctx, account, b.info.Buckets, count)
+		b.p.settleCalls(ctx, account, b.info.Buckets, count, b.urgent())
 		if fault.Is(err, fault.Unauthorized) && !b.renewed {
 			b.renewed = true
 			if b.p.renew(ctx, b.conf, account) {
