@@ -22,7 +22,7 @@ const (
 	Deliver                  // one batch of deliveries of a CRM account
 	Delivery                 // one mention for one CRM account
 	Shared                   // one record that several mentions touch: case or person
-	Tick                     // one minute of the clock
+	Tick                     // one minute of the clock, with its looks at two accounts
 	Hourly                   // one report of the ledger
 	Listen                   // one queue's trigger that waits for an hour
 )
@@ -65,7 +65,7 @@ func (s Step) Of(fill float64) Usage {
 	case Shared:
 		return Usage{GBSeconds: 0.5 * 0.004, Writes: 4, Reads: 2}
 	case Tick:
-		return Usage{Invocations: 1, GBSeconds: 0.25 * 0.06, Writes: 2, Reads: 5, Schedules: 1, LogGB: BatchLine}
+		return Usage{Invocations: 1.23, GBSeconds: 0.25 * 0.08, Requests: 0.7, Writes: 3.5, Reads: 10.3, Schedules: 1, LogGB: 1.23 * BatchLine}
 	case Hourly:
 		return Usage{Invocations: 1, GBSeconds: 0.25 * 0.3, Requests: 16, Reads: 10, Schedules: 1, LogGB: BatchLine}
 	case Listen: // two pollers at all times, each asking every twenty seconds

@@ -239,11 +239,11 @@ func (p *Pipeline) Conditions(ctx context.Context, names ...string) ([]Condition
 	for _, conf := range plan.Doc.CRMs {
 		add(conf, true)
 	}
-	rows, err := p.accounts.Get(ctx, keys...)
+	rows, err := p.accounts.Glance(ctx, keys...)
 	if err != nil {
 		return nil, err
 	}
-	closed, err := p.closures.Get(ctx, shut...)
+	closed, err := p.closures.Glance(ctx, shut...)
 	if err != nil {
 		return nil, err
 	}

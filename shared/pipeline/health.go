@@ -42,7 +42,7 @@ func (p *Pipeline) Health(ctx context.Context) (h Health, err error) {
 	for _, conf := range plan.Doc.CRMs {
 		closures, tokens = append(closures, p.closures.Key(conf.Name, wholeGate)), append(tokens, p.tokens.Key(conf.Name, "-"))
 	}
-	closed, err := p.closures.Get(ctx, closures...)
+	closed, err := p.closures.Glance(ctx, closures...)
 	if err != nil {
 		return h, err
 	}
@@ -51,7 +51,7 @@ func (p *Pipeline) Health(ctx context.Context) (h Health, err error) {
 			h.Closed++
 		}
 	}
-	held, err := p.tokens.Get(ctx, tokens...)
+	held, err := p.tokens.Glance(ctx, tokens...)
 	if err != nil {
 		return h, err
 	}

@@ -92,7 +92,7 @@ func (p *Pipeline) Quotas(ctx context.Context, least time.Duration) ([]Quota, er
 	for i, b := range list {
 		keys[i] = p.quotas.Key(b.owner+"#"+b.Name, "-")
 	}
-	rows, err := p.quotas.Get(ctx, keys...)
+	rows, err := p.quotas.Glance(ctx, keys...)
 	if err != nil {
 		return nil, err
 	}
