@@ -55,7 +55,7 @@ func (s Step) Of(fill float64) Usage {
 	case Repeat:
 		return Usage{GBSeconds: 0.5 * 0.001, Writes: 1, Reads: 2}
 	case Conversation:
-		return Usage{Writes: 1}
+		return Usage{Writes: 1, Reads: 1}
 	case Person:
 		return Usage{Writes: 1, Reads: 3}
 	case Deliver:

@@ -3,11 +3,13 @@ package world
 import (
 	"time"
 
+	"rapport/shared/cost"
 	"rapport/shared/topology"
 )
 
 // Cost is what the day would have cost on AWS, estimated.
 type Cost struct {
+	Prices string // whose, and when they were read
 	Parts  []CostPart
 	Events float64 // USD for what the day's events caused
 	Idle   float64 // USD for a day on which nothing happens
@@ -21,17 +23,8 @@ type CostPart struct {
 	USD   float64
 }
 
-// List prices in USD, before the free tier.
-const (
-	pricesOf       = "us-east-1, November 2026"
-	lambdaRequests = 0.20 / 1e6
-	lambdaSeconds  = 0.0000133334 // per GB and second, arm64
-	sqsRequests    = 0.40 / 1e6
-	dynamoWrites   = 0.625 / 1e6
-	dynamoReads    = 0.125 / 1e6
-	s3Writes       = 5.00 / 1e6
-	schedules      = 1.00 / 1e6
-)
+// pricesOf is the region whose list prices hold here.
+const pricesOf = "us-east-1"
 
 // What is not measured here is reckoned with these.
 const (
@@ -67,22 +60,23 @@ func (w *world) cost(events int) Cost {
 		messages += float64(work.messages)
 		seconds += awsSlower * max(work.busy.Seconds(), float64(work.batches)*0.001) * gb
 	}
-	c := Cost{}
+	l, _ := cost.Of(pricesOf) // a list that is there: its test says so
+	c := Cost{Prices: l.Region + ", " + l.Date}
 	add := func(to *float64, what string, count float64, unit string, price float64) {
 		c.Parts = append(c.Parts, CostPart{what, count, unit, count * price})
 		*to += count * price
 	}
 	n := float64(events)
-	add(&c.Events, "Lambda requests", requests, "requests", lambdaRequests)
-	add(&c.Events, "Lambda time", seconds, "GB-seconds", lambdaSeconds)
-	add(&c.Events, "SQS", messages*sqsPerMessage, "requests", sqsRequests)
-	add(&c.Events, "DynamoDB writes", n*writesPerEvent, "units", dynamoWrites)
-	add(&c.Events, "DynamoDB reads", n*readsPerEvent, "units", dynamoReads)
-	add(&c.Events, "S3 archive", float64(w.meter.of("enrich").batches), "writes", s3Writes)
+	add(&c.Events, "Lambda requests", requests, "requests", l.Invocation)
+	add(&c.Events, "Lambda time", seconds, "GB-seconds", l.GBSecond)
+	add(&c.Events, "SQS", messages*sqsPerMessage, "requests", l.Request)
+	add(&c.Events, "DynamoDB writes", n*writesPerEvent, "units", l.Write)
+	add(&c.Events, "DynamoDB reads", n*readsPerEvent, "units", l.Read)
+	add(&c.Events, "S3 archive", float64(w.meter.of("enrich").batches), "writes", l.Put)
 	queues := float64(len(topology.Queues()))
-	add(&c.Idle, "a day's clock and polls", 2*minutesOfDay, "requests", lambdaRequests)
-	add(&c.Idle, "their time", minutesOfDay*(tickTime+pollTime).Seconds()/4, "GB-seconds", lambdaSeconds)
-	add(&c.Idle, "schedule", minutesOfDay, "calls", schedules)
-	add(&c.Idle, "waiting at queues", queues*pollersOfQueue*24*3600/secondsPerQuery, "requests", sqsRequests)
+	add(&c.Idle, "a day's clock and polls", 2*minutesOfDay, "requests", l.Invocation)
+	add(&c.Idle, "their time", minutesOfDay*(tickTime+pollTime).Seconds()/4, "GB-seconds", l.GBSecond)
+	add(&c.Idle, "schedule", minutesOfDay, "calls", l.Schedule)
+	add(&c.Idle, "waiting at queues", queues*pollersOfQueue*24*3600/secondsPerQuery, "requests", l.Request)
 	return c
 }

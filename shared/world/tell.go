@@ -104,7 +104,7 @@ func (w *world) tellScores(s Summary) {
 }
 
 func (w *world) tellCost(s Summary) {
-	w.print("\n%s\n", w.bold("What the day would have cost on AWS (estimated; "+pricesOf+", no free tier)"))
+	w.print("\n%s\n", w.bold("What the day would have cost on AWS (estimated; "+s.Cost.Prices+", no free tier)"))
 	for _, p := range s.Cost.Parts {
 		w.print("  %-26s %12.0f %-12s %10.6f USD\n", p.What, p.Count, p.Unit, p.USD)
 	}
