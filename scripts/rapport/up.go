@@ -21,7 +21,7 @@ import (
 )
 
 func upCommand(f *flags) *cobra.Command {
-	var listen, base, console string
+	var listen, base, console, login string
 	c := &cobra.Command{
 		Use:   "up",
 		Short: "Run the local home: real accounts with a configuration, the demo without",
@@ -38,6 +38,13 @@ func upCommand(f *flags) *cobra.Command {
 			debug.SetGCPercent(200) // batches are short-lived: half the collections for a few MiB more
 			o := f.options()
 			o.Listen, o.Base, o.Console = listen, base, console
+			if login != "" {
+				text, err := os.ReadFile(login)
+				if err != nil {
+					return fmt.Errorf("--login: %w", err)
+				}
+				o.Login = text
+			}
 			h, err := localrun.Open(c.Context(), o)
 			if err != nil {
 				return err
@@ -63,6 +70,7 @@ func upCommand(f *flags) *cobra.Command {
 	}
 	c.Flags().StringVar(&listen, "listen", "127.0.0.1:8080", "address for webhooks")
 	c.Flags().StringVar(&console, "console", "127.0.0.1:0", "address for the console, on this machine; empty = none")
+	c.Flags().StringVar(&login, "login", "", "file that says at which OpenID Connect provider people log in to the console; empty = by link only")
 	c.Flags().StringVar(&base, "base", "", "public address that vendors call, as https://hooks.example.com")
 	return c
 }

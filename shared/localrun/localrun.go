@@ -41,6 +41,7 @@ type Options struct {
 	Listen   string // address of the hooks; "" = none
 	Base     string // public address before /hooks/; default http://<Listen>
 	Console  string // address of the console, on the loopback interface; "" = none
+	Login    []byte // settings of the console's log-in at a provider, see oidc.Settings; nil = links only
 	Env      string // environment overlay
 	ReadOnly bool   // look beside a running home: nothing can be written or started
 	Private  bool   // allow loopback and private addresses
