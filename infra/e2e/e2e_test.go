@@ -3,7 +3,6 @@ package e2e
 import (
 	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
 	"os"
 	"os/exec"
@@ -554,24 +553,6 @@ func (s *stage) erasure(t *testing.T) {
 		}
 		return true
 	})
-}
-
-// console wants a page that leads to the log-in.
-func (s *stage) console(t *testing.T) {
-	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, s.outputs["ConsoleUrl"]+"/", nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	resp, err := s.http.Do(req)
-	if err != nil {
-		t.Fatal(err)
-	}
-	page, err := io.ReadAll(resp.Body)
-	_ = resp.Body.Close()
-	if err != nil || resp.StatusCode/100 > 3 {
-		t.Fatalf("the console answers %s: %.300s %v", resp.Status, page, err)
-	}
-	t.Logf("the console answers %s, %d bytes", resp.Status, len(page))
 }
 
 func (s *stage) sums(t *testing.T) {

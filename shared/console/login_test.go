@@ -181,6 +181,8 @@ func TestLogInRefused(t *testing.T) {
 	other := g.visitor()
 	other.leaves("/login")
 	refused("another browser with a log-in of its own", other, back)
+	v = g.visitor()
+	back = v.chooses(v.leaves("/login"), "ada")
 	refused("another state", v, strings.Replace(back, "state=", "state=x", 1))
 	refused("the attempt is used up", v, back)
 
