@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -17,6 +18,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -88,6 +90,7 @@ func newStage(t *testing.T) *stage {
 	s.build()
 	s.told("built", &begin)
 	s.host = host.New(host.Options{Log: s.logFile()})
+	t.Cleanup(s.units)
 	t.Cleanup(s.host.Close)
 	proxy := httptest.NewServer(http.HandlerFunc(s.proxy))
 	t.Cleanup(proxy.Close)
@@ -130,6 +133,39 @@ func (s *stage) logFile() io.Writer {
 		_ = file.Close()
 	})
 	return file
+}
+
+// units tells what the functions used of the services that are paid by use, as their middleware counted it.
+func (s *stage) units() {
+	text, err := os.ReadFile(filepath.Join(s.work, "functions.log"))
+	if err != nil {
+		s.t.Log("what was used is not known: ", err)
+		return
+	}
+	used := map[string]map[string]float64{}
+	for line := range strings.SplitSeq(string(text), "\n") {
+		var one struct {
+			Function string             `json:"function"`
+			Units    map[string]float64 `json:"units"`
+		}
+		if json.Unmarshal([]byte(line), &one) != nil || one.Function == "" {
+			continue
+		}
+		if used[one.Function] == nil {
+			used[one.Function] = map[string]float64{}
+		}
+		used[one.Function]["invocations"]++
+		for name, n := range one.Units {
+			used[one.Function][name] += n
+		}
+	}
+	for _, f := range slices.Sorted(maps.Keys(used)) {
+		var all []string
+		for _, name := range slices.Sorted(maps.Keys(used[f])) {
+			all = append(all, fmt.Sprintf("%s %g", name, used[f][name]))
+		}
+		s.t.Logf("%s used %s", f, strings.Join(all, ", "))
+	}
 }
 
 // build makes the binaries for this machine, in the way the release makes them, or takes those that scripts/e2e.sh made.
@@ -295,7 +331,7 @@ func (s *stage) take(f topology.Function) {
 	if cerr := resp.Body.Close(); err != nil || cerr != nil || resp.StatusCode != http.StatusOK {
 		s.t.Fatalf("code of %s: %s %v %v", name, resp.Status, err, cerr)
 	}
-	env := []string{"AWS_ENDPOINT_URL=" + s.endpoint, "AWS_REGION=" + region, "AWS_DEFAULT_REGION=" + region,
+	env := []string{topology.EnvUnits + "=1", "AWS_ENDPOINT_URL=" + s.endpoint, "AWS_REGION=" + region, "AWS_DEFAULT_REGION=" + region,
 		"AWS_ACCESS_KEY_ID=" + emulator.Key, "AWS_SECRET_ACCESS_KEY=" + emulator.Key}
 	for name, value := range d.Configuration.Environment.Variables {
 		env = append(env, name+"="+value)
