@@ -15,6 +15,7 @@ import (
 	"rapport/shared/fault"
 	"rapport/shared/flow"
 	"rapport/shared/ledger"
+	"rapport/shared/pipeline"
 	"rapport/shared/store"
 )
 
@@ -178,6 +179,44 @@ func TestTamperedStore(t *testing.T) {
 	}
 	if c := verify(); len(c.Findings) > 0 {
 		t.Fatalf("the lines as they were: %+v", c.Findings)
+	}
+}
+
+// An erased line has no ids and another salt; what the seals knew it by stays, and what they say of it still holds.
+func TestErasedLedger(t *testing.T) {
+	r := sealedRig(t)
+	old := string(r.exported())
+	if _, err := r.app.Start(t.Context(), pipeline.JobRow{Kind: "erase", Erasure: flow.Erasure{Author: "site:anna"}}); err != nil {
+		t.Fatal(err)
+	}
+	r.live(30*time.Minute, time.Minute)
+	due := r.checked(r.exported(), "")
+	if len(due.Findings) > 0 || len(due.Due) != 2 || due.Erased != 2 {
+		t.Errorf("before the next seal: %+v", due)
+	}
+	r.live(2*time.Hour, 5*time.Minute)
+	file := r.exported()
+	c := r.checked(file, due.File.Head)
+	if len(c.Findings)+len(c.Due) > 0 || c.Erased != 2 || c.Changes != due.Changes+2 || c.Sealed != due.Sealed {
+		t.Errorf("after it: %+v", c)
+	}
+	for text := range strings.Lines(old) {
+		var rec ledger.Record
+		if err := json.Unmarshal([]byte(text), &rec); err != nil || rec.Line == nil {
+			continue
+		}
+		gone := rec.Line.Facts.Mention == "site:m1" || rec.Line.Facts.Mention == "site:m4"
+		if leaf := ledger.Leaf(rec.Line.Salt, rec.Line.Facts); !bytes.Contains(file, []byte(leaf)) {
+			t.Errorf("the leaf of %s is gone", rec.Line.Facts.Mention)
+		}
+		// What the queues were once given is over.
+		left := slices.DeleteFunc(r.everywhere(rec.Line.Salt), func(where string) bool { return where == "queue" })
+		if gone == bytes.Contains(file, []byte(rec.Line.Salt)) || gone == (len(left) > 0) {
+			t.Errorf("the salt of %s, erased %v, stands in %v", rec.Line.Facts.Mention, gone, left)
+		}
+	}
+	if bytes.Contains(file, []byte("site:m1")) || bytes.Contains(file, []byte("site:m4")) {
+		t.Errorf("an erased mention is named:\n%s", file)
 	}
 }
 
