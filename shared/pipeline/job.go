@@ -48,12 +48,19 @@ type JobRow struct {
 	Again   *Again       `json:"again,omitempty"` // of a replay or an undo
 }
 
+// startAgain is when a job is woken once more after its start, should nobody have done so.
+const startAgain = 5 * time.Minute
+
 // Start stores a job and wakes it.
 func (p *Pipeline) Start(ctx context.Context, j JobRow) (string, error) {
 	if j.ID == "" {
 		j.ID = p.Ports.NewID()
 	}
 	j.State, j.Started, j.Updated = "running", p.now(), p.now()
+	// Who dies between storing and waking it may never come back: then tick wakes it.
+	if err := p.wakeAt(ctx, j.ID, p.now().Add(startAgain)); err != nil {
+		return j.ID, err
+	}
 	row := store.Row[JobRow]{Part: j.ID, Sort: "-", Value: j}
 	if res := p.jobs.Put(ctx, &row)[0]; res.Err != nil && !conflicted(res) {
 		return j.ID, res.Err

@@ -207,15 +207,16 @@ func (p *Pipeline) compare(ctx context.Context, plan *Plan, conf config.Account,
 
 func (p *Pipeline) listed(mention string) string { return "listed#" + p.hashed("listed", mention) }
 
-// heard tells which mentions are known: they are stored, were found before, or their author objects.
+// heard tells which mentions are known: they are stored or gone, were found before, or their author objects.
 func (p *Pipeline) heard(ctx context.Context, list []*one) (map[string]bool, error) {
 	out := map[string]bool{}
-	var mentions, authors, listed []store.Key
+	var mentions, authors, listed, tombs []store.Key
 	for _, o := range list {
 		m := o.event.Mention
 		mentions = append(mentions, p.mentions.Key(m.ID, "-"))
 		authors = append(authors, p.authors.Key(cmp.Or(m.Author.ID, "-"), "-"))
 		listed = append(listed, p.seen.Key(p.listed(m.ID), "-"))
+		tombs = append(tombs, p.tombs.Key(p.tombOf(m.ID), "-"), p.tombs.Key(p.authorHash(m.Author.ID), "-"))
 	}
 	known, err := p.mentions.Get(ctx, mentions...)
 	if err != nil {
@@ -229,8 +230,12 @@ func (p *Pipeline) heard(ctx context.Context, list []*one) (map[string]bool, err
 	if err != nil {
 		return nil, err
 	}
+	gone, err := p.tombs.Get(ctx, tombs...)
+	if err != nil {
+		return nil, err
+	}
 	for i, o := range list {
-		out[o.event.Mention.ID] = known[i].Version > 0 || who[i].Value.Objected || before[i].Version > 0
+		out[o.event.Mention.ID] = known[i].Version > 0 || who[i].Value.Objected || before[i].Version > 0 || gone[2*i].Version > 0 || gone[2*i+1].Version > 0
 	}
 	return out, nil
 }
