@@ -116,10 +116,13 @@ func TestSize(t *testing.T) {
 	}
 }
 
-// bound is the largest size of a function in MiB; 1.5 of them are the text models.
+// bound is the largest size of a function in MiB; 1.5 of them are the text models, which receive has not.
 func bound(function string) float64 {
-	if function == "console" { // and its pages, with what shows them
+	switch function {
+	case "receive":
+		return 9.6
+	case "console": // all verbs, and pages whose templates may call any method
 		return 26
 	}
-	return 24
+	return 15
 }

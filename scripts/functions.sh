@@ -7,8 +7,9 @@ arch=${1:-arm64} out=${2:-build}
 shift $(($# < 2 ? $# : 2))
 names=${*:-$(cd functions && ls -d -- */ | tr -d /)}
 mkdir -p "$out"
+mod=$(go run ./scripts/slim)
 for name in $names; do
 	# Without paths, symbols, build id and the state of the repository, nothing is left that differs between machines.
-	CGO_ENABLED=0 GOOS=linux GOARCH=$arch GOFLAGS= GOAMD64=v1 GOARM64=v8.0 go build -tags lambda.norpc -trimpath -buildvcs=false -ldflags '-s -w -buildid=' \
+	CGO_ENABLED=0 GOOS=linux GOARCH=$arch GOFLAGS= GOAMD64=v1 GOARM64=v8.0 go build -modfile "$mod" -tags lambda.norpc -trimpath -buildvcs=false -ldflags '-s -w -buildid=' \
 		-o "$out/$name/bootstrap" "./functions/$name"
 done

@@ -1,6 +1,9 @@
 // Command jobs is the function that does one page of long work.
 package main
 
-import "rapport/shared/lambdarun/worker"
+import (
+	"rapport/shared/app"
+	"rapport/shared/lambdarun/worker"
+)
 
-func main() { worker.Lanes("jobs") }
+func main() { worker.Lanes("jobs", (*app.App).Jobs) }

@@ -1,6 +1,9 @@
 // Command poll is the function that reads an account from its cursor on.
 package main
 
-import "rapport/shared/lambdarun/worker"
+import (
+	"rapport/shared/app"
+	"rapport/shared/lambdarun/worker"
+)
 
-func main() { worker.Lanes("poll") }
+func main() { worker.Lanes("poll", (*app.App).Poll) }

@@ -1,6 +1,9 @@
 // Command reply is the function that sends an approved answer, once.
 package main
 
-import "rapport/shared/lambdarun/worker"
+import (
+	"rapport/shared/app"
+	"rapport/shared/lambdarun/worker"
+)
 
-func main() { worker.Lanes("reply") }
+func main() { worker.Lanes("reply", (*app.App).Reply) }

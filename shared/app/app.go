@@ -95,8 +95,12 @@ func (a *App) HookAt(ctx context.Context, path string) (string, bool) {
 	if err != nil {
 		return "", false
 	}
+	return hookAt(plan.Doc, path)
+}
+
+func hookAt(doc *config.Document, path string) (string, bool) {
 	name, under := strings.CutPrefix(path, "/hooks/")
-	for _, k := range plan.Doc.Hooks {
+	for _, k := range doc.Hooks {
 		if k.Path != "" && k.Path == path || k.Path == "" && under && k.Name == name {
 			return k.Name, true
 		}

@@ -292,7 +292,7 @@ func (a *App) Plan(ctx context.Context, hash string) (*pipeline.Plan, error) {
 		return nil, err
 	}
 	if row.Version == 0 {
-		return nil, fault.New(fault.NotFound, "no configuration is published yet: start with --config, or run `rapport config apply`")
+		return nil, unpublished()
 	}
 	if plan, err = a.restore(ctx, row.Value); err != nil {
 		return nil, err

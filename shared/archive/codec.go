@@ -20,12 +20,12 @@ const MaxBatch = 256 << 20
 //
 // The zero value is ready. It keeps its compressor, so one Codec should serve a whole driver. Safe for concurrent use.
 type Codec struct {
-	once    sync.Once
-	err     error
-	mu      sync.Mutex // guards enc and text
-	enc     *zstd.Encoder
-	text    []byte
-	decoder *zstd.Decoder
+	packing, unpacking sync.Once
+	encErr, decErr     error
+	mu                 sync.Mutex // guards enc and text
+	enc                *zstd.Encoder
+	text               []byte
+	decoder            *zstd.Decoder
 }
 
 type batchHead struct {
@@ -51,21 +51,25 @@ type entryHead struct {
 // keep is how much of the text's room is kept between batches, in bytes.
 const keep = 1 << 20
 
-func (c *Codec) start() error {
-	c.once.Do(func() {
-		c.enc, c.err = zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1),
+// packer makes the compressor; who only writes holds no decompressor.
+func (c *Codec) packer() error {
+	c.packing.Do(func() {
+		c.enc, c.encErr = zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1),
 			zstd.WithWindowSize(256<<10), zstd.WithLowerEncoderMem(true))
-		if c.err == nil {
-			c.decoder, c.err = zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(MaxBatch),
-				zstd.WithDecoderLowmem(true))
-		}
 	})
-	return c.err
+	return c.encErr
+}
+
+func (c *Codec) unpacker() error {
+	c.unpacking.Do(func() {
+		c.decoder, c.decErr = zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(MaxBatch), zstd.WithDecoderLowmem(true))
+	})
+	return c.decErr
 }
 
 // Encode packs a batch.
 func (c *Codec) Encode(b Batch) ([]byte, error) {
-	if err := c.start(); err != nil {
+	if err := c.packer(); err != nil {
 		return nil, err
 	}
 	c.mu.Lock()
@@ -104,7 +108,7 @@ func appendBatch(text []byte, b Batch) ([]byte, error) {
 
 // Decode unpacks a batch; Invalid where the object is damaged.
 func (c *Codec) Decode(object []byte) (Batch, error) {
-	if err := c.start(); err != nil {
+	if err := c.unpacker(); err != nil {
 		return Batch{}, err
 	}
 	text, err := c.decoder.DecodeAll(object, nil)

@@ -73,7 +73,16 @@ func Compile(source string, env any, want reflect.Kind) (*Program, error) {
 	}
 	opts = append(opts, functions()...)
 	opts = append(opts, expr.Patch(plainTexts{}))
+	var c calls
+	if mayCall(source) {
+		c.known = methods()
+		opts = append(opts, c.options()...)
+	}
 	p, err := expr.Compile(source, opts...)
+	if c.wrong != nil {
+		c.wrong.Source = source
+		return nil, c.wrong
+	}
 	if err != nil {
 		return nil, wrap(source, err, env)
 	}

@@ -65,18 +65,18 @@ func Options(f *lambdarun.Function) app.Options {
 			Fence: fence, Base: f.Settings.Base, Private: f.Settings.Private}}
 }
 
-// Lanes runs a function that queues wake.
-func Lanes(name string) {
+// Lanes runs a function that queues wake, by the one verb that it does: what only other verbs need is not linked.
+func Lanes(name string, verb func(*app.App, context.Context, []queue.Message) []error) {
 	var h home
 	lambdarun.Start(name, lambdarun.Lanes(func(ctx context.Context, f *lambdarun.Function, lane queue.Lane) (queue.Handler, error) {
+		if app.Verb(lane) != name {
+			return nil, fault.New(fault.Unknown, "function %s does not work on lane %.80q", name, lane)
+		}
 		a, err := h.ready(ctx, f)
 		if err != nil {
 			return nil, err
 		}
-		if handler := a.Handler(lane); handler != nil && app.Verb(lane) == name {
-			return handler, nil
-		}
-		return nil, fault.New(fault.Unknown, "function %s does not work on lane %.80q", name, lane)
+		return func(ctx context.Context, batch []queue.Message) []error { return verb(a, ctx, batch) }, nil
 	}))
 }
 

@@ -39,11 +39,11 @@ const MaxItems = 1000
 
 // Hook is the connector. Create it with New and share it: it keeps what it compiled out of settings.
 type Hook struct {
-	plans *expression.Cache[*plan]
+	plans, proofs *expression.Cache[*plan]
 }
 
 // New makes the connector.
-func New() *Hook { return &Hook{plans: expression.NewCache[*plan]()} }
+func New() *Hook { return &Hook{expression.NewCache[*plan](), expression.NewCache[*plan]()} }
 
 // Info describes the connector.
 func (*Hook) Info() network.Info {
@@ -85,7 +85,7 @@ func (k *Hook) Verify(ctx context.Context, h network.Hook, r webhook.Request) (w
 	if err := ctx.Err(); err != nil {
 		return webhook.Answer{}, err
 	}
-	p, err := k.plan(h.Settings)
+	p, err := k.proof(h.Settings)
 	if err != nil {
 		return webhook.Answer{}, err
 	}
@@ -158,8 +158,13 @@ func Check(settings map[string]any) []error {
 	return errs
 }
 
-func (k *Hook) plan(settings map[string]any) (*plan, error) {
-	return k.plans.Get(settings, "", func() (*plan, error) {
+func (k *Hook) plan(settings map[string]any) (*plan, error) { return read(k.plans, settings, compile) }
+
+// proof is the plan as far as Verify needs it, so that what only verifies holds no expressions.
+func (k *Hook) proof(settings map[string]any) (*plan, error) { return read(k.proofs, settings, prove) }
+
+func read(from *expression.Cache[*plan], settings map[string]any, compile func(map[string]any) (*plan, []error)) (*plan, error) {
+	return from.Get(settings, "", func() (*plan, error) {
 		p, errs := compile(settings)
 		if len(errs) > 0 {
 			return nil, fault.New(fault.Invalid, "settings of the hook: %w", errors.Join(errs...))

@@ -215,6 +215,28 @@ func wrap(name string, x *expression.Loose, err error) error {
 	return fmt.Errorf("%s (%s): %w", name, x, err)
 }
 
+// prove reads of settings what calls are verified by, and compiles nothing. The plan is nil where there are errors.
+func prove(settings map[string]any) (*plan, []error) {
+	c := compiler{settings: settings}
+	p := &plan{}
+	c.proof(p)
+	fields, _ := settings["fields"].(map[string]any)
+	sources := []any{settings["items"], settings["event"], settings["account"]}
+	for _, name := range sorted(fields) {
+		sources = append(sources, fields[name])
+	}
+	for _, source := range sources {
+		if text, ok := source.(string); ok {
+			c.used = append(c.used, headerNames(text)...)
+		}
+	}
+	c.headers(p)
+	if len(c.errs) > 0 {
+		return nil, c.errs
+	}
+	return p, nil
+}
+
 // compile reads settings. The plan is nil where there are errors.
 func compile(settings map[string]any) (*plan, []error) {
 	c := compiler{settings: settings}
@@ -226,6 +248,15 @@ func compile(settings map[string]any) (*plan, []error) {
 	p.account = c.expression("account", settings["account"])
 	p.own = c.texts("own")
 	c.fields(p)
+	c.headers(p)
+	if len(c.errs) > 0 {
+		return nil, c.errs
+	}
+	return p, nil
+}
+
+// headers are those that expressions use, without what is a credential.
+func (c *compiler) headers(p *plan) {
 	for _, name := range c.used {
 		canonical := http.CanonicalHeaderKey(name)
 		if slices.Contains([]string{"Authorization", "Cookie", "Proxy-Authorization", p.scheme.Header}, canonical) {
@@ -236,10 +267,6 @@ func compile(settings map[string]any) (*plan, []error) {
 			p.keep, p.asWritten = append(p.keep, canonical), append(p.asWritten, name)
 		}
 	}
-	if len(c.errs) > 0 {
-		return nil, c.errs
-	}
-	return p, nil
 }
 
 type compiler struct {
