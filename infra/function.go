@@ -140,6 +140,12 @@ func (s *Stack) rights(f topology.Function, logs awslogs.LogGroup) *[]awsiam.Pol
 		}
 		allow(dead, "sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility")
 	}
+	for _, other := range topology.Functions() {
+		if f.Timer && other.Woken {
+			allow([]*string{s.Stack.FormatArn(&awscdk.ArnComponents{Service: jsii.String("lambda"), Resource: jsii.String("function"),
+				ResourceName: jsii.String(topology.FunctionName(s.Settings.Prefix(), other.Name)), ArnFormat: awscdk.ArnFormat_COLON_RESOURCE_NAME})}, "lambda:InvokeFunction")
+		}
+	}
 	secrets, read, write := s.secrets()
 	switch f.Secrets {
 	case topology.Works:
@@ -182,7 +188,7 @@ func (s *Stack) schedules() {
 	var timed []topology.Function
 	var targets []*string
 	for _, f := range topology.Functions() {
-		if f.Timer || f.Hourly {
+		if f.Timer {
 			timed = append(timed, f)
 			targets = append(targets, s.functions[f.Name].FunctionArn())
 		}
@@ -197,12 +203,8 @@ func (s *Stack) schedules() {
 	role := awsiam.NewRole(s.Stack, jsii.String("ScheduleRole"), &awsiam.RoleProps{AssumedBy: awsiam.NewServicePrincipal(jsii.String("scheduler.amazonaws.com"), nil),
 		InlinePolicies: &map[string]awsiam.PolicyDocument{"wake": awsiam.NewPolicyDocument(&awsiam.PolicyDocumentProps{Statements: &statements})}})
 	for _, f := range timed {
-		rate := "rate(1 minute)"
-		if f.Hourly {
-			rate = "rate(1 hour)"
-		}
 		awsscheduler.NewCfnSchedule(s.Stack, id(f.Name, "schedule"), &awsscheduler.CfnScheduleProps{
-			Name: s.name(f.Name), Description: jsii.String("wakes " + f.Name), ScheduleExpression: jsii.String(rate),
+			Name: s.name(f.Name), Description: jsii.String("wakes " + f.Name), ScheduleExpression: jsii.String("rate(1 minute)"),
 			FlexibleTimeWindow: &awsscheduler.CfnSchedule_FlexibleTimeWindowProperty{Mode: jsii.String("OFF")},
 			Target: &awsscheduler.CfnSchedule_TargetProperty{Arn: s.functions[f.Name].FunctionArn(), RoleArn: role.RoleArn(), Input: jsii.String("{}"),
 				DeadLetterConfig: &awsscheduler.CfnSchedule_DeadLetterConfigProperty{Arn: s.stray.queue.QueueArn()},

@@ -19,7 +19,7 @@ import (
 	"rapport/shared/topology"
 )
 
-// alarm is one reason to get up; docs/aws.md says under its name what to do.
+// alarm is one reason to get up; docs/operations.md says under its name what to do.
 type alarm struct {
 	name   string
 	says   string
@@ -59,7 +59,7 @@ func (s *Stack) alarm(a alarm) {
 	if a.below {
 		compare = awscloudwatch.ComparisonOperator_LESS_THAN_THRESHOLD
 	}
-	made := awscloudwatch.NewAlarm(s.Stack, id(a.name, "alarm"), &awscloudwatch.AlarmProps{AlarmName: s.name(a.name), AlarmDescription: jsii.String(a.says + " See docs/aws.md, " + a.name + "."),
+	made := awscloudwatch.NewAlarm(s.Stack, id(a.name, "alarm"), &awscloudwatch.AlarmProps{AlarmName: s.name(a.name), AlarmDescription: jsii.String(a.says + " See docs/operations.md, " + a.name + "."),
 		Metric: a.metric, Threshold: jsii.Number(a.above), ComparisonOperator: compare, EvaluationPeriods: jsii.Number(a.times), TreatMissingData: a.silent})
 	action := awscloudwatchactions.NewSnsAction(s.alarms)
 	made.AddAlarmAction(action)
@@ -70,16 +70,17 @@ func (s *Stack) alarm(a alarm) {
 func (s *Stack) reasons() []alarm {
 	quiet, loud := awscloudwatch.TreatMissingData_NOT_BREACHING, awscloudwatch.TreatMissingData_BREACHING
 	return []alarm{
-		{name: "dead-letters", says: "A message was given up.", metric: s.dead(), times: 1, silent: quiet},
+		{name: "dead-letters", says: "A message was given up.", metric: s.measure(topology.MetricDead, "Maximum", 15), times: 1, silent: quiet},
 		{name: "old-messages", says: "The oldest message of a live lane waits for more than 15 minutes.", above: 900, times: 2, silent: quiet,
-			metric: s.oldest(topology.MentionsLive, topology.DeliverUrgent, topology.Changes, topology.Replies)},
+			metric: s.oldest(topology.MentionsLive, topology.DeliverUrgent)},
+		// What stands still in the other lanes becomes dead letters.
 		{name: "unaccounted", says: "Something that was received is open and waits nowhere.", metric: s.measure(topology.MetricUnaccounted, "Maximum", 60), times: 2, silent: quiet},
 		{name: "closed-accounts", says: "A CRM account takes nothing for half an hour.", metric: s.measure(topology.MetricClosed, "Minimum", 5), times: 6, silent: quiet},
 		{name: "expiring-token", says: "A token runs out within a week and nobody renews it.", metric: s.measure(topology.MetricExpiring, "Maximum", 60), times: 1, silent: quiet},
 		{name: "quota", says: "At this pace a CRM's or network's daily quota will not last.", metric: s.measure(topology.MetricQuota, "Maximum", 15), above: 90, times: 2, silent: quiet},
 		{name: "refused", says: "Many calls of hooks are refused: a secret was changed, or somebody tries.", metric: s.measure(topology.MetricRefused, "Sum", 5), above: 50, times: 3, silent: quiet},
 		{name: "not-taken", says: "Genuine webhooks were answered with an error or throttled.", metric: s.lost(), times: 2, silent: quiet},
-		{name: "errors", says: "Functions crash or run out of time.", metric: s.failures(), above: 5, times: 3, silent: quiet},
+		{name: "errors", says: "The clock or the hooks' function crashes or runs out of time.", metric: s.failures(), above: 3, times: 3, silent: quiet},
 		{name: "clock", says: "Nothing has woken tick for ten minutes: no polls, nothing parked is fed back.", above: 1, below: true, times: 2, silent: loud,
 			metric: s.functions["tick"].MetricInvocations(&awscloudwatch.MetricOptions{Period: minutes(5), Statistic: jsii.String("Sum")})},
 	}
@@ -89,15 +90,6 @@ func (s *Stack) reasons() []alarm {
 func (s *Stack) measure(name, statistic string, period int) awscloudwatch.IMetric {
 	return awscloudwatch.NewMetric(&awscloudwatch.MetricProps{Namespace: jsii.String(topology.Namespace), MetricName: jsii.String(name),
 		DimensionsMap: &map[string]*string{topology.Dimension: jsii.String(s.Settings.Stack)}, Statistic: jsii.String(statistic), Period: minutes(period)})
-}
-
-// dead counts dead letters of all lanes, at most ten metrics being allowed in one alarm.
-func (s *Stack) dead() awscloudwatch.IMetric {
-	all := map[string]awscloudwatch.IMetric{"stray": s.stray.queue.MetricApproximateNumberOfMessagesVisible(every("Maximum", 5))}
-	for i, q := range topology.Queues() {
-		all["m"+strconv.Itoa(i)] = s.lanes[q.Name].dead.MetricApproximateNumberOfMessagesVisible(every("Maximum", 5))
-	}
-	return math("SUM(METRICS())", "dead letters", all, 5)
 }
 
 // oldest is the age of the oldest message of some lanes, in seconds.
@@ -112,19 +104,13 @@ func (s *Stack) oldest(names ...string) awscloudwatch.IMetric {
 // lost are genuine webhooks that their sender has to repeat.
 func (s *Stack) lost() awscloudwatch.IMetric {
 	return math("SUM(METRICS())", "not taken", map[string]awscloudwatch.IMetric{
-		"m0": s.measure(topology.MetricNotTaken, "Sum", 5), "m1": s.functions["receive"].MetricThrottles(every("Sum", 5)),
-		"m2": s.functions["receive"].MetricErrors(every("Sum", 5))}, 5)
+		"m0": s.measure(topology.MetricNotTaken, "Sum", 5), "m1": s.functions["receive"].MetricThrottles(every("Sum", 5))}, 5)
 }
 
-// failures are calls of functions that ended in an error, of all but receive.
+// failures are calls that ended in an error, of the functions that no queue wakes: what fails elsewhere becomes dead letters.
 func (s *Stack) failures() awscloudwatch.IMetric {
-	all := map[string]awscloudwatch.IMetric{}
-	for i, f := range topology.Functions() {
-		if fn, ok := s.functions[f.Name]; ok && f.Name != "receive" {
-			all["m"+strconv.Itoa(i)] = fn.MetricErrors(every("Sum", 5))
-		}
-	}
-	return math("SUM(METRICS())", "errors", all, 5)
+	return math("SUM(METRICS())", "errors", map[string]awscloudwatch.IMetric{
+		"m0": s.functions["receive"].MetricErrors(every("Sum", 5)), "m1": s.functions["tick"].MetricErrors(every("Sum", 5))}, 5)
 }
 
 func (s *Stack) dashboard() {
@@ -132,22 +118,25 @@ func (s *Stack) dashboard() {
 	graph := func(title string, metrics ...awscloudwatch.IMetric) awscloudwatch.IWidget {
 		return awscloudwatch.NewGraphWidget(&awscloudwatch.GraphWidgetProps{Title: jsii.String(title), Width: jsii.Number(8), Left: &metrics})
 	}
-	var depth, spent []awscloudwatch.IMetric
+	var depth, oldest, dead, spent, failed []awscloudwatch.IMetric
 	for _, q := range topology.Queues() {
 		depth = append(depth, s.lanes[q.Name].queue.MetricApproximateNumberOfMessagesVisible(every("Maximum", 5)))
+		oldest = append(oldest, s.lanes[q.Name].queue.MetricApproximateAgeOfOldestMessage(every("Maximum", 5)))
+		dead = append(dead, s.lanes[q.Name].dead.MetricApproximateNumberOfMessagesVisible(every("Maximum", 5)))
 	}
 	for _, f := range topology.Functions() {
 		if fn, ok := s.functions[f.Name]; ok {
 			spent = append(spent, fn.MetricDuration(every("p95", 5)))
+			failed = append(failed, fn.MetricErrors(every("Sum", 5)))
 		}
 	}
 	board.AddWidgets(
 		graph("Webhooks", s.measure(topology.MetricReceived, "Sum", 5), s.measure(topology.MetricRefused, "Sum", 5), s.measure(topology.MetricNotTaken, "Sum", 5)),
 		graph("Written to CRMs", s.measure(topology.MetricWritten, "Sum", 5)),
-		graph("From mention to CRM, ms", s.measure(topology.MetricLatency, "p50", 5), s.measure(topology.MetricLatency, "p95", 5)))
-	board.AddWidgets(graph("Waiting", depth...), graph("Dead letters", s.dead()),
+		graph("Oldest message, s", oldest...))
+	board.AddWidgets(graph("Waiting", depth...), graph("Dead letters", append(dead, s.stray.queue.MetricApproximateNumberOfMessagesVisible(every("Maximum", 5)))...),
 		graph("Accounts", s.measure(topology.MetricClosed, "Maximum", 5), s.measure(topology.MetricExpiring, "Maximum", 60), s.measure(topology.MetricQuota, "Maximum", 15)))
-	board.AddWidgets(graph("Unaccounted", s.measure(topology.MetricUnaccounted, "Maximum", 60)), graph("Errors", s.failures()), graph("Time of a call, p95 ms", spent...))
+	board.AddWidgets(graph("Unaccounted", s.measure(topology.MetricUnaccounted, "Maximum", 60)), graph("Errors", failed...), graph("Time of a call, p95 ms", spent...))
 	s.out("DashboardUrl", "the numbers", jsii.String(fmt.Sprintf("https://%s.console.aws.amazon.com/cloudwatch/home?region=%s#dashboards:name=%s", s.Settings.Region, s.Settings.Region, *s.name("overview"))))
 }
 

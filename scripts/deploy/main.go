@@ -144,8 +144,8 @@ func up(ctx context.Context, a account, o options) error {
 
 // costs is what an operator should know before saying yes. List prices of November 2026, docs/aws.md says how they come about.
 const costs = `What it costs (list prices, November 2026, without free tier):
-  waiting     a month: 1 to 2 USD for listening at eight queues, 3 USD for the alarms, up to 3 USD for our own metrics
-              (ten alarms, ten metrics, three dashboards and a million queue calls are free in every account)
+  waiting     a month: 0.8 to 2.1 USD for listening at eight queues, 1.30 USD for the alarms, 3 USD for the dashboard
+              (a million queue calls, ten metrics of alarms, ten of our own and three dashboards are free in every account: 0.7 to 2.0 USD remain)
   working     about 0.01 USD per 1,000 mentions, CRM side not counted
 `
 

@@ -91,6 +91,19 @@ type Drivers struct {
 	Secrets *secrets.Source
 
 	Parameters *secrets.Source // what is configured at run time and no secret, always in Parameter Store
+
+	lambda *awsapi.Client
+	prefix string
+}
+
+// Wake lets another function of the stack run once; nobody waits for it. An event is JSON.
+func (d Drivers) Wake(ctx context.Context, function string, event []byte) error {
+	_, err := d.lambda.Do(ctx, awsapi.Call{Operation: "Invoke", Method: http.MethodPost, Path: "/2015-03-31/functions/" + topology.FunctionName(d.prefix, function) + "/invocations",
+		Header: http.Header{"X-Amz-Invocation-Type": {"Event"}, "Content-Type": {"application/json"}}, Body: event})
+	if err != nil {
+		return fault.New(fault.Transient, "function %s cannot be woken: %w", function, err)
+	}
+	return nil
 }
 
 // Open makes the drivers.
@@ -105,7 +118,7 @@ func Open(o Options) (Drivers, error) {
 		}
 		return awsapi.New(c)
 	}
-	var d Drivers
+	d := Drivers{prefix: o.Prefix}
 	db, err := call("dynamodb", "1.0")
 	if err != nil {
 		return d, fault.New(fault.Invalid, "%w", err)
@@ -120,6 +133,9 @@ func Open(o Options) (Drivers, error) {
 		return d, fault.New(fault.Invalid, "%w", err)
 	}
 	d.Queue = o.queues(mq)
+	if d.lambda, err = call("lambda", ""); err != nil {
+		return d, fault.New(fault.Invalid, "%w", err)
+	}
 	objects, err := call("s3", "")
 	if err != nil {
 		return d, fault.New(fault.Invalid, "%w", err)

@@ -84,11 +84,10 @@ func (f *Function) lanes(ctx context.Context, records []sqs.Record, ready func(c
 }
 
 func (f *Function) measures(messages, failed int) []telemetry.Measure {
-	list := []telemetry.Measure{telemetry.Count(topology.MetricMessages, messages), telemetry.Count(topology.MetricFailed, failed)}
-	if f.Name == "deliver" {
-		list = append(list, telemetry.Count(topology.MetricWritten, messages-failed))
+	if f.Name != "deliver" {
+		return nil
 	}
-	return list
+	return []telemetry.Measure{telemetry.Count(topology.MetricWritten, messages-failed)}
 }
 
 // byLane sorts a batch by the lane it came from; the service hands over one lane at a time.

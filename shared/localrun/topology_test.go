@@ -25,7 +25,7 @@ func TestNothingIsForgotten(t *testing.T) {
 		if f.Does == "" || f.Memory <= 0 || f.Limit <= 0 || f.Limit > 15*time.Minute || len(f.Lanes) > 0 && f.Batch <= 0 {
 			t.Errorf("function %s lacks what it does, memory, limit or batch: %+v", f.Name, f)
 		}
-		if len(f.Lanes) == 0 && !f.HTTP && !f.Timer && !f.Hourly {
+		if len(f.Lanes) == 0 && !f.HTTP && !f.Timer && !f.Woken {
 			t.Errorf("nothing wakes function %s", f.Name)
 		}
 		for _, lane := range f.Lanes {

@@ -56,18 +56,20 @@ type embedded struct {
 	Metrics   []directive `json:"CloudWatchMetrics"`
 }
 
-// Line writes one line with its facts, from which CloudWatch makes metrics of a stack (its prefix). log must let
-// slog.LevelInfo through.
+// Line writes one line with its facts, from which CloudWatch makes metrics of a stack (its prefix), but of zeros: they are
+// in the line and nothing else. log must let slog.LevelInfo through.
 func Line(ctx context.Context, log *slog.Logger, at time.Time, prefix string, facts []slog.Attr, measures ...Measure) {
 	d := directive{Namespace: topology.Namespace, Dimensions: [][]string{{topology.Dimension}}}
 	attrs := make([]slog.Attr, 0, len(facts)+len(measures)+2)
 	attrs = append(attrs, slog.String(topology.Dimension, strings.TrimSuffix(prefix, "-")))
 	attrs = append(attrs, facts...)
 	for _, m := range measures {
-		d.Metrics = append(d.Metrics, metricName{m.Name, m.Unit})
+		if m.Value != 0 {
+			d.Metrics = append(d.Metrics, metricName{m.Name, m.Unit})
+		}
 		attrs = append(attrs, slog.Float64(m.Name, m.Value))
 	}
-	if len(measures) > 0 {
+	if len(d.Metrics) > 0 {
 		attrs = append(attrs, slog.Any("_aws", embedded{at.UnixMilli(), []directive{d}}))
 	}
 	log.LogAttrs(ctx, slog.LevelInfo, "batch", attrs...)

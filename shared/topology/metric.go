@@ -8,17 +8,17 @@ const (
 )
 
 // The metrics that alarms and the dashboard read; functions write them as lines of their log (embedded metric format).
+// CloudWatch charges a metric for the hours in which it has values, and a value of 0 is none: a stack with nothing to do
+// and nothing wrong has no metrics.
 const (
-	MetricMessages    = "Messages"       // count, of a batch: what was handed to a function
-	MetricFailed      = "Failed"         // count, of a batch: what goes back to the queue
 	MetricRefused     = "Refused"        // count: calls of hooks that were not taken (forged, too large, no such hook)
 	MetricNotTaken    = "NotTaken"       // count: genuine calls of hooks that were answered 5xx
 	MetricUnaccounted = "Unaccounted"    // count, by report: open without an owner
+	MetricDead        = "DeadLetters"    // count, by report: messages of all lanes that nobody could settle
 	MetricClosed      = "ClosedAccounts" // count, by tick: CRM accounts that take nothing now
 	MetricDegraded    = "Degraded"       // count, by tick: accounts that are amiss, or owed what was missed
 	MetricExpiring    = "ExpiringTokens" // count, by tick: tokens that run out within a week and that nobody renews by itself
 	MetricQuota       = "QuotaForecast"  // percent, by tick: of the fullest quota bucket, used up by its end at today's pace
 	MetricWritten     = "Written"        // count, of a batch of deliver: records that a CRM took
-	MetricLatency     = "MentionToCRM"   // milliseconds, of a batch of deliver: the slowest, from received to written
 	MetricReceived    = "Received"       // count: genuine calls of hooks
 )

@@ -14,7 +14,7 @@ type Function struct {
 	Sends  []string // queues it sends to
 	HTTP   bool     // woken by HTTP
 	Timer  bool     // woken every minute
-	Hourly bool     // woken every hour
+	Woken  bool     // woken by the timer's function: every quarter of an hour to look at the queues, every hour for all it does
 	Memory int      // MiB on Lambda
 	Limit  time.Duration
 	Batch  int // messages of one call
@@ -87,7 +87,7 @@ func Functions() []Function {
 			Sends: []string{Replies, DeliverUrgent, DeliverBulk}, Table: Works, Archive: Works, Secrets: Reads},
 		{Name: "jobs", Does: "does one page of long work", Lanes: []string{Jobs}, Memory: 512, Limit: 5 * time.Minute, Batch: 1,
 			Sends: []string{Jobs, MentionsBulk, DeliverUrgent, DeliverBulk}, Table: Works, Archive: Works, Secrets: Reads},
-		{Name: "report", Does: "counts what became of everything received", Hourly: true, Memory: 256, Limit: 5 * time.Minute,
+		{Name: "report", Does: "counts what became of everything received", Woken: true, Memory: 256, Limit: 5 * time.Minute,
 			Table: Reads, Secrets: None},
 		{Name: "console", Does: "shows pages to people who logged in", HTTP: true, Memory: 512, Limit: 30 * time.Second,
 			Sends: []string{MentionsLive, MentionsBulk, DeliverUrgent, DeliverBulk, Changes, Replies, Polls, Jobs}, Table: Works, Archive: Reads, Secrets: Works},

@@ -83,9 +83,31 @@ func Lanes(name string, verb func(*app.App, context.Context, []queue.Message) []
 // feed is how much of what is parked one minute brings back: probes of what is closed, and the rest of what opened.
 var feed = pipeline.Feed{Probe: 100, Most: 5000}
 
+// round is when this process last woke who counts: a new process does it once more, which is harmless.
+type round struct{ quarter, hour time.Time }
+
+// wake lets the report count, every hour, and look at the queues every quarter of an hour. What fails is tried again a
+// minute later.
+func (r *round) wake(ctx context.Context, f *lambdarun.Function) {
+	now := time.Now()
+	quarter, hour, event := now.Truncate(15*time.Minute), now.Truncate(time.Hour), []byte(`{"queues":true}`)
+	if quarter.Equal(r.quarter) {
+		return
+	}
+	if !hour.Equal(r.hour) {
+		event = []byte(`{}`)
+	}
+	if err := f.Wake(ctx, "report", event); err != nil {
+		f.Log.Warn("the report cannot be woken; it is tried again in a minute", "error", err.Error())
+		return
+	}
+	r.quarter, r.hour = quarter, hour
+}
+
 // Tick runs the function of the clock.
 func Tick() {
 	var h home
+	var r round
 	lambdarun.Start("tick", lambdarun.Calls(func(ctx context.Context, f *lambdarun.Function, _ []byte) (any, []telemetry.Measure, error) {
 		a, err := h.ready(ctx, f)
 		if err != nil {
@@ -101,6 +123,7 @@ func Tick() {
 		if err := a.Tick(ctx, feed); err != nil {
 			return nil, nil, err
 		}
+		r.wake(ctx, f)
 		h, err := a.Health(ctx)
 		if err != nil {
 			return nil, nil, err
@@ -113,22 +136,19 @@ func Tick() {
 // window is what a report covers where nobody asks for another.
 const window = 24 * time.Hour
 
-// asked is the event of a report that somebody asks for.
+// asked is the event of a report: of what tick asks for, or a person.
 type asked struct {
-	From time.Time `json:"from"`
-	To   time.Time `json:"to"`
+	Queues bool      `json:"queues"` // nothing but how many dead letters there are
+	From   time.Time `json:"from"`
+	To     time.Time `json:"to"`
 }
 
 // Report runs the function that counts what became of everything.
 func Report() {
 	var h home
 	lambdarun.Start("report", lambdarun.Calls(func(ctx context.Context, f *lambdarun.Function, event []byte) (any, []telemetry.Measure, error) {
-		a, err := h.ready(ctx, f)
-		if err != nil {
-			return nil, nil, err
-		}
 		var in asked
-		_ = json.Unmarshal(event, &in) // a schedule's event names no time
+		_ = json.Unmarshal(event, &in) // most name no time
 		if in.To.IsZero() {
 			in.To = time.Now().UTC()
 		}
@@ -146,13 +166,21 @@ func Report() {
 			}
 			dead += d.Dead
 		}
+		letters := telemetry.Count(topology.MetricDead, dead)
+		if in.Queues {
+			return depths, []telemetry.Measure{letters}, nil
+		}
+		a, err := h.ready(ctx, f)
+		if err != nil {
+			return nil, nil, err
+		}
 		r, err := a.Report(ctx, in.From, in.To, waiting, dead)
 		if fault.Is(err, fault.NotFound) {
-			return "nothing is configured yet", nil, nil
+			return "nothing is configured yet", []telemetry.Measure{letters}, nil
 		}
 		if err != nil {
 			return nil, nil, err
 		}
-		return r, []telemetry.Measure{telemetry.Count(topology.MetricUnaccounted, r.Unaccounted)}, nil
+		return r, []telemetry.Measure{telemetry.Count(topology.MetricUnaccounted, r.Unaccounted), letters}, nil
 	}))
 }
