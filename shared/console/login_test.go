@@ -197,9 +197,9 @@ func TestLogInRefused(t *testing.T) {
 	refused("a code used twice", replay, back)
 
 	v = g.visitor()
-	back = v.chooses(v.leaves("/login"), "ada")
+	begun := v.leaves("/login")
 	g.pass(11 * time.Minute)
-	refused("too late", v, back)
+	refused("too late", v, v.chooses(begun, "ada"))
 
 	v = g.visitor()
 	back = v.chooses(v.leaves("/login"), "ada")
