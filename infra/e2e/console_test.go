@@ -27,7 +27,11 @@ func (h hall) RoundTrip(r *http.Request) (*http.Response, error) {
 	if r.URL.Host != h.host {
 		return http.DefaultTransport.RoundTrip(r)
 	}
-	return h.s.http.Transport.RoundTrip(r)
+	resp, err := h.s.http.Transport.RoundTrip(r)
+	if err == nil {
+		resp.Request = r // the browser knows nothing of the way
+	}
+	return resp, err
 }
 
 // console wants the deployed console to lead to a log-in and to let in who has a group. The stack's own provider is
