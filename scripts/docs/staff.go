@@ -43,8 +43,8 @@ func staffTable(lang string) string {
 		}
 	}
 	if privacy.Pseudonyms {
-		b.WriteString("\n" + say(lang, "Names in audit trail, versions, verdicts and answers are replaced after 90 days by a pseudonym, which stays in the entry and leads to nobody by itself.",
-			"Die Namen in Protokoll, Versionen, Entscheidungen und Antworten werden nach 90 Tagen durch ein Pseudonym ersetzt, das im Eintrag stehen bleibt, für sich allein aber zu keinem Menschen führt.") + "\n")
+		b.WriteString("\n" + say(lang, "In the audit trail a name is replaced after 90 days by a pseudonym, which stays in the entry and leads to nobody by itself. **Not built yet** for versions, verdicts and answers: there names stay as long as their entry.",
+			"Im Protokoll wird ein Name nach 90 Tagen durch ein Pseudonym ersetzt, das im Eintrag stehen bleibt, für sich allein aber zu keinem Menschen führt. **Noch nicht umgesetzt** für Versionen, Entscheidungen und Antworten: Dort bleiben Namen so lange wie ihr Eintrag.") + "\n")
 	} else {
 		b.WriteString("\n" + say(lang, "**Not built yet:** that names in audit trail, versions, verdicts and answers are replaced by a pseudonym after 90 days. Until then they stay as long as their entry.",
 			"**Noch nicht umgesetzt:** die Ersetzung der Namen in Protokoll, Versionen, Entscheidungen und Antworten durch ein Pseudonym nach 90 Tagen. Bis dahin bleiben sie so lange wie ihr Eintrag.") + "\n")

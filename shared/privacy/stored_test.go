@@ -253,14 +253,12 @@ func (s *source) reads(pkg, name string) (found bool) {
 	return found
 }
 
-// declares tells whether any function of the product has a name that holds this, whatever its case.
-func (s *source) declares(part string) (found bool) {
-	for _, files := range s.files {
-		for _, file := range files {
-			for _, decl := range file.Decls {
-				fn, ok := decl.(*ast.FuncDecl)
-				found = found || ok && strings.Contains(strings.ToLower(fn.Name.Name), part)
-			}
+// declares tells whether any function of a package has a name that holds this, whatever its case.
+func (s *source) declares(pkg, part string) (found bool) {
+	for _, file := range s.files[pkg] {
+		for _, decl := range file.Decls {
+			fn, ok := decl.(*ast.FuncDecl)
+			found = found || ok && strings.Contains(strings.ToLower(fn.Name.Name), part)
 		}
 	}
 	return found
