@@ -123,6 +123,8 @@ func bound(function string) float64 {
 		return 9.6
 	case "console": // all verbs, and pages whose templates may call any method
 		return 26
+	case "jobs": // reads of every network, writes to every CRM
+		return 16.5
 	}
 	return 15
 }
