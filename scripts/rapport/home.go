@@ -24,7 +24,7 @@ func (f *flags) options() localrun.Options {
 	} else if _, err := os.Stat(present); err == nil {
 		first = present
 	}
-	return localrun.Options{Data: f.data, Config: file, First: first, Env: f.env, Private: f.private, Log: telemetry.New(os.Stderr, f.level()),
+	return localrun.Options{By: user(), Data: f.data, Config: file, First: first, Env: f.env, Private: f.private, Log: telemetry.New(os.Stderr, f.level()),
 		Secrets: env.New(env.Options{Lookup: os.LookupEnv, File: filepath.Join(filepath.Dir(f.config), ".env")})}
 }
 
@@ -112,6 +112,7 @@ func (f *flags) call(ctx context.Context, name string, in, out any) error {
 	}
 	client, err := localrun.Dial(f.data)
 	if err == nil {
+		client.By = user()
 		return client.Do(ctx, name, in, out)
 	}
 	if !notFound(err) {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -31,6 +32,9 @@ func restoreCommand(f *flags) *cobra.Command {
 			var list []pipeline.Restored
 			err := f.with(c.Context(), func(h *localrun.Home) error {
 				if err := h.Hold(c.Context(), moment); err != nil {
+					return err
+				}
+				if err := h.Note(c.Context(), pipeline.AuditRow{By: user(), Did: "restore", What: strings.Join(args, " "), From: "command"}); err != nil {
 					return err
 				}
 				plan, err := h.Plan(c.Context(), "")

@@ -62,7 +62,6 @@ type Console struct {
 	sessions store.Table[sessionRow]
 	tokens   store.Table[tokenRow]
 	drafts   store.Table[draftRow]
-	audits   store.Table[auditRow]
 	verdicts store.Table[verdictRow]
 	mentions store.Table[pipeline.MentionRow]
 	authors  store.Table[pipeline.AuthorRow]
@@ -91,7 +90,6 @@ func New(o Options) (*Console, error) {
 	c.sessions = store.Table[sessionRow]{Store: s, Name: "consolesession"}
 	c.tokens = store.Table[tokenRow]{Store: s, Name: "consoletoken"}
 	c.drafts = store.Table[draftRow]{Store: s, Name: "consoledraft"}
-	c.audits = store.Table[auditRow]{Store: s, Name: "consoleaudit"}
 	c.verdicts = store.Table[verdictRow]{Store: s, Name: "consoleverdict"}
 	c.mentions = store.Table[pipeline.MentionRow]{Store: s, Name: "mention"}
 	c.authors = store.Table[pipeline.AuthorRow]{Store: s, Name: "author"}
@@ -132,40 +130,45 @@ func (c *Console) plan(ctx context.Context) (*pipeline.Plan, error) {
 // secretText gives 128 bits of chance as text.
 func secretText() string { return rand.Text() }
 
-// auditRow is one thing that somebody did in the console. Kept under the month.
-type auditRow struct {
-	At   time.Time `json:"at"`
-	By   string    `json:"by"`
-	Did  string    `json:"did"`
-	What string    `json:"what,omitempty"`
-}
+// noted is set in the context of a writing call, so that none goes without a row in the audit trail.
+type noted struct{ done bool }
+
+type notedKey struct{}
 
 // note writes the audit trail. Ids and names only, never content or secrets.
 func (c *Console) note(ctx context.Context, by, did, what string) error {
-	now := c.now()
-	row := &store.Row[auditRow]{Part: now.Format("200601"), Sort: now.Format(time.RFC3339Nano) + "#" + secretText()[:6],
-		Value: auditRow{At: now, By: by, Did: did, What: what}}
-	if res := c.audits.Put(ctx, row)[0]; res.Err != nil {
-		return res.Err
+	if n, ok := ctx.Value(notedKey{}).(*noted); ok {
+		n.done = true
 	}
-	return nil
+	return c.Pipeline.Note(ctx, pipeline.AuditRow{By: by, Did: did, What: what, From: "console"})
 }
 
-// trail lists what was done this month and the last, newest first.
-func (c *Console) trail(ctx context.Context, limit int) ([]auditRow, error) {
-	var out []auditRow
-	for _, month := range []time.Time{c.now(), c.now().AddDate(0, 0, -c.now().Day())} {
-		for row, err := range c.audits.List(ctx, store.Range{Part: month.Format("200601"), Desc: true, Limit: limit - len(out)}) {
-			if err != nil {
-				return nil, err
-			}
-			out = append(out, row.Value)
-		}
-		if len(out) >= limit {
-			break
+// trail lists what was done lately, newest first.
+func (c *Console) trail(ctx context.Context, limit int) ([]pipeline.AuditRow, error) {
+	return c.Pipeline.Trail(ctx, c.now().AddDate(0, -2, 0), limit)
+}
+
+// carry carries out a writing route and sees to it that the audit trail tells of it, also of what was refused.
+func (c *Console) carry(q *request, rt route) (answer, error) {
+	n := &noted{}
+	q.r = q.r.WithContext(context.WithValue(q.r.Context(), notedKey{}, n))
+	a, err := rt.do(q)
+	if n.done && err == nil {
+		return a, nil
+	}
+	row := pipeline.AuditRow{By: q.who.User, Did: rt.method + " " + rt.path, From: "console"}
+	for _, name := range []string{"name", "account", "number"} { // of places, never of people
+		if v := q.r.PathValue(name); v != "" {
+			row.What = v
 		}
 	}
-	return out, nil
+	if err != nil {
+		row.Result = fault.Of(err).String()
+	}
+	if nerr := c.Pipeline.Note(q.r.Context(), row); err == nil {
+		err = nerr
+	}
+	return a, err
 }
 
 // wrong makes a fault of what somebody typed.

@@ -11,10 +11,10 @@ import (
 )
 
 type privacyPage struct {
-	Trail  []auditRow        `json:"trail"`
-	Retain config.Retain     `json:"retain"`
-	Basis  config.Basis      `json:"basis"`
-	Jobs   []pipeline.JobRow `json:"jobs"`
+	Trail  []pipeline.AuditRow `json:"trail"`
+	Retain config.Retain       `json:"retain"`
+	Basis  config.Basis        `json:"basis"`
+	Jobs   []pipeline.JobRow   `json:"jobs"`
 }
 
 func (c *Console) privacy(q *request) (answer, error) {

@@ -252,7 +252,11 @@ func (c *Console) handle(rt route, api bool) http.HandlerFunc {
 				return
 			}
 		}
-		a, err := rt.do(q)
+		do := rt.do
+		if rt.method == "POST" && !strings.HasSuffix(rt.path, "/preview") { // a preview writes nothing
+			do = func(q *request) (answer, error) { return c.carry(q, rt) }
+		}
+		a, err := do(q)
 		if err != nil {
 			c.fail(q, err)
 			return

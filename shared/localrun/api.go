@@ -2,6 +2,7 @@ package localrun
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/subtle"
@@ -12,10 +13,13 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"slices"
+	"strconv"
 	"strings"
 	"time"
 
 	"rapport/shared/config"
+	"rapport/shared/expression"
 	"rapport/shared/fault"
 	"rapport/shared/pipeline"
 	"rapport/shared/queue"
@@ -67,6 +71,9 @@ func (h *Home) guarded(next http.Handler) http.Handler {
 	})
 }
 
+// byHeader names who gives a command.
+const byHeader = "Rapport-By"
+
 // command is a writing command and its answer in JSON.
 type command func(ctx context.Context, in json.RawMessage) (any, error)
 
@@ -77,7 +84,7 @@ func (h *Home) routes() http.Handler {
 			in, err := io.ReadAll(http.MaxBytesReader(w, r.Body, 4<<20))
 			var out any
 			if err == nil {
-				out, err = do(r.Context(), in)
+				out, err = do(context.WithValue(r.Context(), operator{}, r.Header.Get(byHeader)), in)
 			}
 			answer(w, out, err)
 		})
@@ -162,7 +169,49 @@ type (
 func (h *Home) commands() map[string]command {
 	all := h.privacyCommands()
 	maps.Copy(all, h.ownCommands())
+	for name, do := range all {
+		if !reading(name) {
+			all[name] = h.audited(name, do)
+		}
+	}
 	return all
+}
+
+// reading tells which commands change nothing. All others stand in the audit trail.
+func reading(name string) bool {
+	return slices.Contains([]string{"config/forecast", "queue/depth", "account/doctor", "account/estimate", "account/address", "job/show"}, name)
+}
+
+// operator is who gives a command, in its context.
+type operator struct{}
+
+// audited lets the audit trail tell of a command, whatever becomes of it.
+func (h *Home) audited(name string, do command) command {
+	return func(ctx context.Context, in json.RawMessage) (any, error) {
+		out, err := do(ctx, in)
+		by, _ := ctx.Value(operator{}).(string)
+		row := pipeline.AuditRow{By: cmp.Or(by, h.options.By, "operator"), Did: name, What: about(in), From: "command"}
+		if err != nil {
+			row.Result = fault.Of(err).String()
+		}
+		return out, errors.Join(err, h.Note(ctx, row))
+	}
+}
+
+// about names what a command is about: the name of an account, job, lane, version or hold, never a person or a text.
+func about(in json.RawMessage) string {
+	var of struct {
+		Name, Account, Kind, Lane, File string
+		Number                          int
+	}
+	if json.Unmarshal(in, &of) != nil {
+		return ""
+	}
+	what := cmp.Or(of.Name, of.Account, of.Kind, of.Lane, of.File)
+	if of.Number > 0 {
+		what = strconv.Itoa(of.Number)
+	}
+	return expression.Cut(what, 100)
 }
 
 func (h *Home) ownCommands() map[string]command {
@@ -217,6 +266,7 @@ func (h *Home) redrive(ctx context.Context, in Redriven) (any, error) {
 
 // Client calls the local API of a running home.
 type Client struct {
+	By   string // who gives the commands
 	api  api
 	http *http.Client
 }
@@ -250,6 +300,7 @@ func (c *Client) Do(ctx context.Context, name string, in, out any) error {
 		return err
 	}
 	req.Header.Set("Authorization", "Bearer "+c.api.Token)
+	req.Header.Set(byHeader, c.By)
 	resp, err := c.http.Do(req)
 	if err != nil {
 		return fault.New(fault.Unavailable, "the running rapport does not answer: %w", err)

@@ -35,6 +35,7 @@ import (
 
 // Options says what to run.
 type Options struct {
+	By       string // who gives commands, for the audit trail
 	Data     string // path of the data file; the archive lies beside it
 	Config   string // path of rapport.yaml; "" = the version published last
 	First    string // path of the configuration that holds where Config is "" and none has been published yet; "" = none

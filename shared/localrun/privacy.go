@@ -37,6 +37,8 @@ func (h *Home) privacyCommands() map[string]command {
 			}
 			return h.PutHold(ctx, s, in.By, in.Why, in.Until)
 		}),
-		"privacy/lift": args(func(ctx context.Context, in Named) (any, error) { return h.LiftHold(ctx, in.Name) }),
+		// What was only read, and has to stand in the audit trail all the same.
+		"privacy/noted": args(func(context.Context, Named) (any, error) { return "noted", nil }),
+		"privacy/lift":  args(func(ctx context.Context, in Named) (any, error) { return h.LiftHold(ctx, in.Name) }),
 	}
 }

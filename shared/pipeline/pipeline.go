@@ -114,6 +114,7 @@ type Pipeline struct {
 	holds         store.Table[HoldRow]
 	tombs         store.Table[TombRow]
 	erasures      store.Table[ErasureRow]
+	audits        store.Table[AuditRow]
 	infos         map[string]network.Info // of the networks, by name: they never change
 	recent        *recent[MentionRow]     // nil where other processes write too
 }
@@ -155,6 +156,7 @@ func New(o Options) *Pipeline {
 	p.medias, p.threads = store.Table[MediaRow]{Store: o.Store, Name: "media"}, store.Table[ThreadRow]{Store: o.Store, Name: "thread"}
 	p.holds, p.tombs = store.Table[HoldRow]{Store: o.Store, Name: "hold"}, store.Table[TombRow]{Store: o.Store, Name: "tomb"}
 	p.erasures = store.Table[ErasureRow]{Store: o.Store, Name: "erasure"}
+	p.audits = store.Table[AuditRow]{Store: o.Store, Name: "audit"}
 	if o.Ports.Exact {
 		p.recent = &recent[MentionRow]{rows: map[string]store.Row[MentionRow]{}}
 	}

@@ -205,3 +205,88 @@ func TestLegalHold(t *testing.T) {
 		}
 	}
 }
+
+// What was kept as long as it may be goes by itself, its receipts before; what is on hold or newer stays, and no later read
+// brings back what went. The audit trail forgets names after 90 days.
+func TestRetention(t *testing.T) {
+	r := newRig(t, options{edit: func(text string) string {
+		return strings.Replace(text, "mapping:\n", "retain: {content: 720h, receipts: 240h}\nmapping:\n", 1)
+	}})
+	old := said("m1", "anna", complaint+" Annas Sache", start)
+	r.hook(old)
+	r.hook(said("m2", "berta", complaint+" Bertas Sache", start))
+	r.run()
+	berta, err := r.app.Resolve(t.Context(), "site:berta")
+	if err != nil {
+		t.Fatal(err)
+	}
+	hold, err := r.app.PutHold(t.Context(), berta, "legal", "file 12", time.Time{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := r.app.Note(t.Context(), pipeline.AuditRow{By: "Clara Case", Did: "looked"}); err != nil {
+		t.Fatal(err)
+	}
+	r.live(11*24*time.Hour, 6*time.Hour)
+	r.hook(said("m3", "carla", complaint+" Carlas Sache", r.now))
+	r.live(24*time.Hour, 6*time.Hour)
+	r.sender.bodies = nil
+	r.log.Reset()
+	stands := func(text, where string, want bool) {
+		t.Helper()
+		got := false
+		for _, at := range r.everywhere(text) {
+			got = got || strings.HasPrefix(at, where)
+		}
+		if got != want {
+			t.Errorf("%q stands in the %s: %t, want %t (%v)", text, where, got, want, r.everywhere(text))
+		}
+	}
+	stands("Annas Sache", "archive", false)
+	stands("Annas Sache", "store", true)
+	stands("Carlas Sache", "archive", true)
+	r.live(20*24*time.Hour, 6*time.Hour)
+	for _, text := range []string{"Annas Sache", "site:anna", "site:m1"} {
+		stands(text, "store", false)
+		stands(text, "archive", false)
+	}
+	stands("Bertas Sache", "store", true)
+	stands("Carlas Sache", "store", true)
+	r.hook(old)
+	r.run()
+	stands("Annas Sache", "store", false)
+	if _, err := r.app.LiftHold(t.Context(), hold.ID); err != nil {
+		t.Fatal(err)
+	}
+	r.live(24*time.Hour, 6*time.Hour)
+	stands("Bertas Sache", "store", false)
+	stands("Bertas Sache", "archive", false)
+	if rep, err := r.app.Report(t.Context(), start.Add(-time.Hour), r.now.Add(time.Hour), 0, 0); err != nil || rep.Total.Received != 4 || rep.Unaccounted != 0 {
+		t.Errorf("the ledger's sums: %+v, %v", rep.Total, err)
+	}
+	r.live(60*24*time.Hour, 24*time.Hour)
+	list, err := r.app.Trail(t.Context(), start, 10)
+	if err != nil || len(list) != 1 || list[0].By != r.app.Pseudonym("Clara Case") || len(r.everywhere("Clara")) > 0 {
+		t.Errorf("%+v, %v", list, err)
+	}
+}
+
+// A dossier holds what is known of one person, with reasons and records, and nothing of others or of the staff.
+func TestAccess(t *testing.T) {
+	r := customer(t)
+	s, err := r.app.Resolve(t.Context(), "anna@example.org")
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, err := r.app.Access(t.Context(), s)
+	if err != nil || len(d.Mentions) != 1 || len(d.Conversations) != 1 || len(d.Accounts) != 1 || d.Person == nil || d.Keys != 1 {
+		t.Fatalf("%+v, %v", d, err)
+	}
+	m := d.Mentions[0]
+	if len(m.Reasons) == 0 || len(m.Lines) != 1 || len(m.Records["crm"]) == 0 || !strings.Contains(m.Mention.Text, "Annas Sache") || d.Basis["scoring"] != "legitimate_interest" {
+		t.Errorf("%+v", m)
+	}
+	if text := fmt.Sprintf("%+v", d); strings.Contains(text, "Berta") || strings.Contains(text, "berta") {
+		t.Errorf("others stand in it: %s", text)
+	}
+}

@@ -18,8 +18,8 @@ const (
 // What the software does by itself at the end of a term. A test looks into the code whether that is so; who builds or removes
 // such a thing says it here, and every paper follows.
 const (
-	Sweeps     = false // content and receipts are removed when `retain` ends
-	Pseudonyms = false // names in the audit trail are replaced after 90 days
+	Sweeps     = true // content and receipts are removed when `retain` ends
+	Pseudonyms = true // names in the audit trail are replaced after 90 days
 )
 
 // unless chooses between what holds and what holds as long as something is not built.
@@ -106,7 +106,7 @@ func Places() []Place {
 		{Store, "consolesession", "console.sessionRow", keepSession, none},
 		{Store, "consoletoken", "console.tokenRow", keepAccess, none},
 		{Store, "consoledraft", "console.draftRow", keepTrail, none},
-		{Store, "consoleaudit", "console.auditRow", keepTrail, none},
+		{Store, "audit", "pipeline.AuditRow", keepTrail, none},
 		{Store, "consoletrial", "console.trialRow", keepTrial, Text{"a dry run: records as a draft would have written them, with what people said", "ein Probelauf: Datensätze, wie ein Entwurf sie geschrieben hätte, mit dem Gesagten"}},
 		{Store, "consoleverdict", "console.verdictRow", keepTrail, none},
 
