@@ -216,8 +216,11 @@ func (p *Pipeline) answer(ctx context.Context, conf config.Account, of flow.Conv
 	}
 	if !told || text == "" { // the record is right, whatever came first
 		var err error
-		if text, private, err = p.readReply(ctx, conf, c); err != nil || text == "" {
+		if text, private, err = p.readReply(ctx, conf, c); err != nil {
 			return err
+		}
+		if text == "" {
+			return p.wakeAsked(ctx, of.ID)
 		}
 	}
 	return p.ask(ctx, conf, of, text, private, c)

@@ -102,6 +102,31 @@ func (p *Pipeline) askByRule(ctx context.Context, o *one, d decide.Decision) err
 	return p.wakeReply(ctx, r, 0)
 }
 
+// wakeAsked wakes the answers of a conversation that are approved: an earlier attempt may have died before it did, and what
+// it read may be gone from the CRM since. One too many finds nothing to do.
+func (p *Pipeline) wakeAsked(ctx context.Context, conversation string) error {
+	row, err := p.updateConversation(ctx, conversation, func(*store.Row[ConversationRow]) bool { return false })
+	if err != nil {
+		return err
+	}
+	var keys []store.Key
+	for _, id := range row.Value.Replies {
+		keys = append(keys, p.replies.Key(id, "-"))
+	}
+	rows, err := p.replies.Get(ctx, keys...)
+	if err != nil {
+		return err
+	}
+	for _, r := range rows {
+		if r.Version > 0 && r.Value.Reply.State == flow.Approved {
+			if err := p.wakeReply(ctx, r.Value.Reply, 0); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
 func (p *Pipeline) wakeReply(ctx context.Context, r flow.Reply, delay time.Duration) error {
 	body, _ := json.Marshal(r.ID) // a text: cannot fail
 	return p.Queue.Send(ctx, queue.Message{Lane: topology.Replies, Group: r.Account, Body: body, Delay: min(delay, 15*time.Minute)})[0]

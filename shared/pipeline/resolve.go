@@ -61,6 +61,11 @@ func (w *world) decide(o *one) {
 	case o.event.Verb == flow.Delete && !exists(row):
 		// Remembered, so that the mention itself does not come back when it arrives late.
 		w.remember(o, row, decide.Decision{Outcome: string(ledger.Filtered), Reason: "deletes what never came"})
+		author := w.authors[row.Value.Mention.Author.ID]
+		row.Value.Mention.Author = flow.Author{ID: row.Value.Mention.Author.ID} // no profile is needed for that
+		if author != nil && author.Value.Objected {
+			row.Value.Mention.Author = flow.Author{}
+		}
 		o.line.Outcome, o.line.Reason = ledger.Filtered, "deletes what never came"
 	default:
 		o.inputs = w.inputs(o)

@@ -78,17 +78,17 @@ func (m *model) trouble(a crm.Account) error {
 		return errLost
 	case m.access != "" && a.Secret("token") != m.access:
 		return fault.New(fault.Unauthorized, "the token is not valid")
-	case s.now.Before(m.slow):
+	case s.counted(crmSlow, s.now.Before(m.slow)):
 		return fault.Wait(fault.RateLimited, m.slow.Sub(s.now), "slow down")
-	case s.now.Before(m.spent):
+	case s.counted(crmSpent, s.now.Before(m.spent)):
 		return fault.Wait(fault.QuotaExhausted, m.spent.Sub(s.now), "no calls left")
-	case s.now.Before(m.down), s.chance(0.04):
+	case s.counted(crmDown, s.now.Before(m.down)), s.chance(crmDown, 0.04):
 		return fault.New(fault.Unavailable, "down for maintenance")
-	case s.chance(0.04):
+	case s.chance(crmNothing, 0.04):
 		return fault.New(fault.Ambiguous, "no answer, nothing done")
-	case s.chance(0.02):
+	case s.chance(crmPasses, 0.02):
 		return fault.New(fault.Transient, "try again")
-	case s.chance(0.02):
+	case s.chance(crmUnknown, 0.02):
 		return fmt.Errorf("of no known kind")
 	}
 	return nil
@@ -97,7 +97,7 @@ func (m *model) trouble(a crm.Account) error {
 // answered draws whether the answer arrives.
 func (m *model) answered() error {
 	s := m.s
-	if s.chance(0.06) {
+	if s.chance(crmCut, 0.06) {
 		return fault.New(fault.Ambiguous, "done, but the answer was cut")
 	}
 	s.point("crm answered")
@@ -118,11 +118,11 @@ func (m *model) Upsert(_ context.Context, a crm.Account, records []crm.Record) (
 	}
 	for _, r := range records {
 		s.clean("what "+m.name+" is sent", fmt.Append(nil, r))
-		if _, has := r.Fields["extra"]; has && m.drift {
+		if _, has := r.Fields["extra"]; s.counted(crmDrift, has && m.drift) {
 			return nil, fault.Drifted([]string{"extra"}, "no such field: extra")
 		}
 	}
-	if len(records) > 1 && (s.chance(0.05) || slices.ContainsFunc(records, poisonous)) {
+	if len(records) > 1 && (s.chance(crmSplit, 0.05) || slices.ContainsFunc(records, poisonous)) {
 		return nil, fault.New(fault.Split, "some record of the batch is bad")
 	}
 	out := make([]crm.Outcome, len(records))
@@ -158,10 +158,10 @@ func (m *model) write(r crm.Record) crm.Outcome {
 	s := m.s
 	out := crm.Outcome{Key: r.Key}
 	switch {
-	case poisonous(r):
+	case s.counted(poisoned, poisonous(r)):
 		out.Err = fault.New(fault.Invalid, "this record is never taken: %v", r.Fields["text"])
 		return out
-	case s.chance(0.03):
+	case s.chance(crmLocked, 0.03):
 		out.Err = fault.New(fault.Transient, "the row is locked")
 		return out
 	}
@@ -288,7 +288,6 @@ func (m *model) Erase(_ context.Context, a crm.Account, subject crm.Subject) err
 // storm lets the CRM be slow, spent, down, or lose a field, for a while.
 func (m *model) storm() {
 	s := m.s
-	s.faults++
 	switch s.rng.IntN(4) {
 	case 0:
 		m.slow = s.now.Add(time.Duration(s.rng.IntN(30)) * time.Second)
@@ -327,7 +326,8 @@ func (m *model) grant() network.Token {
 
 // expire ends the access token before its time.
 func (m *model) expire() {
-	m.s.faults++
+	m.s.count(tokenTaken)
+	m.s.counted(tokenMid, m.s.busy("deliver-"))
 	m.access = secret + "-nobody-has-this"
 }
 
@@ -349,7 +349,7 @@ func (r rotating) Refresh(_ context.Context, _ crm.Account, old network.Token) (
 	switch {
 	case s.lost():
 		return network.Token{}, errLost
-	case s.chance(0.05):
+	case s.chance(loginDown, 0.05):
 		return network.Token{}, fault.New(fault.Unavailable, "the log-in is down")
 	}
 	if old.Refresh.Reveal() != m.refresh {
@@ -360,7 +360,7 @@ func (r rotating) Refresh(_ context.Context, _ crm.Account, old network.Token) (
 	}
 	t := m.grant()
 	s.log("  %s renews the token", s.active.name)
-	if s.chance(0.05) {
+	if s.chance(loginCut, 0.05) {
 		m.by.troubled = true
 		return network.Token{}, fault.New(fault.Ambiguous, "renewed, but the answer was cut")
 	}

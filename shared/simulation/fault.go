@@ -76,14 +76,14 @@ type unsafeStore struct {
 }
 
 // throttled draws a failure before anything took effect; while a burst lasts, nearly every second call fails.
-func (s *Sim) throttled(p float64) bool {
+func (s *Sim) throttled(k Kind, p float64) bool {
 	if s.active == nil {
 		return false
 	}
 	if s.now.Before(s.burst) {
 		p = 0.4
 	}
-	return s.chance(p)
+	return s.chance(k, p)
 }
 
 // before draws what happens at a call: nothing, or a failure before it took effect.
@@ -92,7 +92,11 @@ func (s *Sim) before(where string) error {
 	if s.lost() {
 		return errLost
 	}
-	if s.throttled(0.03) {
+	kind := storeBusy
+	if strings.HasPrefix(where, "archive") {
+		kind = archiveBusy
+	}
+	if s.throttled(kind, 0.03) {
 		s.active.troubled = true
 		s.log("  %s throttled at %s", s.active.name, where)
 		return fault.New(fault.Transient, "throttled at %s", where)
@@ -120,7 +124,7 @@ type bygone struct {
 func (u *unsafeStore) Glance(ctx context.Context, keys ...store.Key) ([]store.Item, error) {
 	items, err := u.Get(ctx, keys...)
 	for i, key := range keys {
-		if was, ok := u.past[key]; err == nil && ok && u.s.now.Sub(was.at) < lag && u.s.chance(0.5) {
+		if was, ok := u.past[key]; err == nil && ok && u.s.now.Sub(was.at) < lag && u.s.chance(storeStale, 0.5) {
 			items[i] = was.item
 		}
 	}
@@ -173,13 +177,13 @@ func (u *unsafeStore) each(where string, items []store.Item, write func(store.It
 			out[i].Err = errLost
 			continue
 		}
-		if u.s.throttled(0.015) {
+		if u.s.throttled(storeBusy, 0.015) {
 			u.s.active.troubled = true
 			out[i].Err = fault.New(fault.Transient, "throttled at %s", where)
 			continue
 		}
 		out[i] = write(item)
-		if out[i].Err == nil && u.s.active != nil && u.s.chance(0.01) {
+		if out[i].Err == nil && u.s.active != nil && u.s.chance(storeCut, 0.01) {
 			u.s.active.troubled = true
 			out[i] = store.Result{Err: fault.New(fault.Ambiguous, "%s was done, the answer was cut", where)}
 		}
@@ -201,14 +205,14 @@ func (u *unsafeQueue) Send(ctx context.Context, messages ...queue.Message) []err
 		switch {
 		case u.s.lost():
 			errs[i] = errLost
-		case u.s.active != nil && u.s.chance(0.02):
+		case u.s.active != nil && u.s.chance(queueBusy, 0.02):
 			errs[i] = fault.New(fault.Transient, "the queue is busy")
 		default:
-			if u.s.chance(0.08) {
+			if u.s.chance(queueLate, 0.08) {
 				m.Delay += time.Duration(u.s.rng.IntN(25)) * time.Second
 			}
 			errs[i] = u.Queue.Send(ctx, m)[0]
-			if u.s.active != nil && u.s.chance(0.01) {
+			if u.s.active != nil && u.s.chance(queueCut, 0.01) {
 				errs[i] = fault.New(fault.Ambiguous, "sent, but the answer was cut")
 			}
 		}
@@ -230,7 +234,7 @@ func (u *unsafeArchive) Write(ctx context.Context, b archive.Batch) (string, err
 		u.s.clean("the archive", fmt.Append(nil, string(e.Raw), string(e.Inputs), string(e.Decision), string(e.Previous), e.Headers))
 	}
 	ref, err := u.Archive.Write(ctx, b)
-	if err == nil && u.s.active != nil && u.s.chance(0.01) {
+	if err == nil && u.s.active != nil && u.s.chance(archiveCut, 0.01) {
 		return "", fault.New(fault.Ambiguous, "written, but the answer was cut")
 	}
 	return ref, err

@@ -12,6 +12,7 @@ import (
 	"rapport/shared/flow"
 	"rapport/shared/mapping"
 	"rapport/shared/pipeline"
+	"rapport/shared/topology"
 	"rapport/shared/webhook"
 )
 
@@ -46,11 +47,12 @@ func (s *Sim) disturb() {
 		if s.kills < 3 {
 			s.kills++
 			s.log("the process is killed")
-			s.faults++
+			s.count(processDies)
 			s.killAll()
 			s.queue.Reopen()
 		}
 	case 11:
+		s.count(configTurns)
 		s.app.Use(s.options.Plans[s.rng.IntN(len(s.options.Plans))])
 		s.log("the configuration changes")
 	case 12:
@@ -67,8 +69,9 @@ func (s *Sim) objection() {
 	if s.job != "" {
 		return
 	}
+	s.count(objects)
 	s.erased = s.net.authors[s.rng.IntN(len(s.net.authors))]
-	id, err := s.app.Start(context.Background(), pipeline.JobRow{ID: "erase1", Kind: "erase", From: s.now.Add(-time.Hour),
+	id, err := s.app.Start(context.Background(), pipeline.JobRow{ID: "erase1", Kind: "erase", From: begun().Add(-time.Hour),
 		Erasure: flow.Erasure{ID: "erase1", Author: s.erased, Reason: "objection", At: s.now}})
 	if err != nil {
 		s.violate("erasure: %v", err)
@@ -97,6 +100,7 @@ func (m *model) humanEdits() {
 	if r == nil || r.object == "contact" {
 		return
 	}
+	m.s.count(humanEdits)
 	m.humans++
 	r.edits++
 	r.edited = m.s.now
@@ -112,6 +116,7 @@ func (m *model) humanDeletes() {
 		return
 	}
 	r.gone = true
+	m.s.count(humanDeletes)
 	m.s.log("a human deletes %s", r.key)
 	if m.s.rng.IntN(2) == 0 {
 		m.tell(flow.Change{Object: r.object, Record: r.id, Key: r.key, Verb: "delete"}, nil)
@@ -134,6 +139,7 @@ func (m *model) agentAnswers() {
 	}
 	a := &answer{text: fmt.Sprintf("answer %d", len(m.answers)+1), whole: m.s.rng.IntN(4) > 0}
 	m.answers = append(m.answers, a)
+	m.s.count(agentAnswers)
 	r.fields[mapping.ReplyText], r.fields[mapping.ReplyState] = a.text, flow.Approved
 	fields := map[string]any{crm.FieldReplyState: flow.Approved}
 	if a.whole {
@@ -171,6 +177,11 @@ func (s *Sim) operator() (some bool) {
 	}
 	for _, d := range depth {
 		if d.Dead > 0 && s.redriven < 20 { // messages that crashed six times are tried again
+			if d.Lane == topology.Changes && s.keyed.by != nil && (s.keyed.by.dead || s.keyed.by.troubled) { // who renewed the token may have died with it
+				if err := s.app.SaveToken(context.Background(), "keyed", s.keyed.grant()); err != nil {
+					s.violate("connect: %v", err)
+				}
+			}
 			n, err := s.queue.Redrive(context.Background(), d.Lane, 100)
 			if err != nil {
 				s.violate("redrive: %v", err)

@@ -25,6 +25,7 @@ type net struct {
 	feed    []flow.Event // what a poll reads, in order
 	cursor  int          // how far it was read at least once
 	slow    time.Time    // 429 until then
+	held    time.Time    // no webhook is sent before
 	taken   int          // events taken in, repeats included
 	posted  map[string]int
 }
@@ -67,7 +68,14 @@ func newNet(s *Sim) *net {
 		if s.rng.IntN(4) == 0 {
 			j := min(i+s.rng.IntN(12), len(n.todo)-1)
 			n.todo[i], n.todo[j] = n.todo[j], n.todo[i]
+			s.counted(hookLate, i != j)
 		}
+	}
+	if s.rng.IntN(4) == 0 {
+		n.todo = slices.DeleteFunc(n.todo, func(delivery) bool { return s.counted(hookWithheld, s.rng.IntN(5) == 0) })
+	}
+	if s.options.Withheld > 0 {
+		n.held = s.now.Add(s.options.Withheld)
 	}
 	return n
 }
@@ -111,6 +119,7 @@ func (n *net) say(p *post, e flow.Event) {
 	p.last, p.deleted = e, e.Verb == flow.Delete
 	p.events = append(p.events, e.ID())
 	d := delivery{events: []flow.Event{e}, times: 1 + n.s.rng.IntN(2)}
+	n.s.counted(hookTwice, d.times > 1)
 	if last := len(n.todo) - 1; last >= 0 && n.s.rng.IntN(4) == 0 {
 		n.todo[last].events = append(n.todo[last].events, e)
 	} else {
@@ -121,12 +130,15 @@ func (n *net) say(p *post, e flow.Event) {
 
 func (n *net) finished() bool { return len(n.todo) == 0 }
 
+// silent tells whether webhooks are withheld.
+func (n *net) silent() bool { return n.s.now.Before(n.held) }
+
 // unread tells whether the poll has not come to the end of the feed.
 func (n *net) unread() bool { return n.cursor < len(n.feed) }
 
 // send delivers one webhook, and again until it is answered with 2xx.
 func (n *net) send() {
-	if len(n.todo) == 0 {
+	if len(n.todo) == 0 || n.silent() {
 		return
 	}
 	i := min(n.s.rng.IntN(4), len(n.todo)-1)
@@ -175,12 +187,11 @@ func (n *net) Poll(_ context.Context, _ network.Account, cursor string) (network
 	switch {
 	case n.s.lost():
 		return network.Page{}, errLost
-	case n.s.now.Before(n.slow):
-		n.s.faults++
+	case n.s.counted(pollSlow, n.s.now.Before(n.slow)):
 		return network.Page{}, fault.Wait(fault.RateLimited, n.slow.Sub(n.s.now), "slow down")
-	case n.s.chance(0.1):
+	case n.s.chance(pollSlow, 0.1):
 		return network.Page{}, fault.Wait(fault.RateLimited, 5*time.Second, "slow down")
-	case n.s.chance(0.08):
+	case n.s.chance(pollCut, 0.08):
 		return network.Page{}, fault.New(fault.Ambiguous, "no answer")
 	}
 	from, _ := strconv.Atoi(cursor)
@@ -201,15 +212,15 @@ func (n *net) Reply(_ context.Context, _ network.Account, r flow.Reply, _ string
 	switch {
 	case n.s.lost():
 		return network.Posted{}, errLost
-	case n.s.chance(0.1):
+	case n.s.chance(replyDown, 0.1):
 		return network.Posted{}, fault.New(fault.Unavailable, "down")
-	case n.s.chance(0.1):
+	case n.s.chance(replySlow, 0.1):
 		return network.Posted{}, fault.Wait(fault.RateLimited, 3*time.Second, "slow down")
 	}
 	n.s.clean("an answer", []byte(r.Text))
 	n.posted[r.Text]++
 	n.s.log("  posted %q", r.Text)
-	if n.s.chance(0.2) {
+	if n.s.chance(replyCut, 0.2) {
 		return network.Posted{}, fault.New(fault.Ambiguous, "posted, but the answer was cut")
 	}
 	n.s.point("replied")
@@ -228,7 +239,7 @@ func (n *net) FindReply(_ context.Context, _ network.Account, r flow.Reply) (net
 	switch {
 	case n.s.lost():
 		return network.Posted{}, errLost
-	case n.s.chance(0.1):
+	case n.s.chance(replyDown, 0.1):
 		return network.Posted{}, fault.New(fault.Unavailable, "down")
 	case n.posted[r.Text] == 0:
 		return network.Posted{}, fault.New(fault.NotFound, "not there")

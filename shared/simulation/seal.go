@@ -84,7 +84,7 @@ func (s *Sim) verifySeals() {
 	ctx := context.Background()
 	var file bytes.Buffer
 	out := json.NewEncoder(&file)
-	if err := s.app.ExportLedger(ctx, s.now.Add(-24*time.Hour), s.now, func(r ledger.Record) error { return out.Encode(r) }); err != nil {
+	if err := s.app.ExportLedger(ctx, begun().Add(-time.Hour), s.now, func(r ledger.Record) error { return out.Encode(r) }); err != nil {
 		s.violate("export of the ledger: %v", err)
 		return
 	}

@@ -17,6 +17,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"rapport/shared/app"
@@ -41,6 +42,8 @@ type Options struct {
 	Store func(now func() time.Time) store.Store
 	// Plans are the versions of the configuration, made by Plans; nil = made for this run.
 	Plans []*pipeline.Plan
+	// Withheld is how long the network sends no webhooks; the poll that looks back finds what was said.
+	Withheld time.Duration
 	// Log gets a line per step, for looking at a failing seed.
 	Log io.Writer
 }
@@ -49,7 +52,10 @@ type Options struct {
 type Result struct {
 	Seed       uint64
 	Steps      int
-	Faults     int    // injected
+	Faults     int // injected
+	Kinds      map[Kind]int
+	Mentions   int    // that were said
+	Found      int    // events that polls brought while webhooks were withheld
 	Events     int    // taken in, repeats included
 	Searched   int    // pieces that were stored, queued, archived, logged or sent, each looked through for secrets
 	History    uint64 // a hash of everything that happened, in order
@@ -76,9 +82,11 @@ type Sim struct {
 	calm     bool // no more faults: the world recovers
 	burst    time.Time
 	faults   int
+	kinds    map[Kind]int
 	steps    int
 	kills    int
 	redriven int
+	found    int    // events that polls found before any webhook told them
 	amended  int    // lines that a later seal told anew
 	erased   string // author whose traces had to go
 	job      string
@@ -108,6 +116,7 @@ type worker struct {
 	yield    func(struct{}) bool
 	dead     bool
 	troubled bool           // the store failed it
+	skew     time.Duration  // how far its clock is off
 	read     map[string]int // CRM rows it read: row → edits by humans it saw
 }
 
@@ -115,6 +124,9 @@ type worker struct {
 type crash struct{}
 
 var errLost = errors.New("the connection was cut")
+
+// begun is when every history begins.
+func begun() time.Time { return time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC) }
 
 // limit is how long a worker may run; the platform ends it then. Claims outlast it, leases outlast claims.
 const (
@@ -143,6 +155,7 @@ func Run(o Options) (res Result) {
 	s.sealAll()
 	s.verify()
 	s.verifySeals()
+	res.Kinds, res.Mentions, res.Found = s.kinds, len(s.net.ids), s.found
 	res.Steps, res.Faults, res.Events, res.Searched, res.History, res.Violations = s.steps, s.faults, s.net.taken, s.searched, s.history.Sum64(), s.violations
 	res.Amended = s.amended
 	return res
@@ -152,7 +165,7 @@ func (s *Sim) build() error {
 	if s.options.Posts == 0 {
 		s.options.Posts = 16
 	}
-	clock := func() time.Time { return s.now }
+	clock := func() time.Time { return s.now } // of the services
 	var inner store.Store = storememory.New(storememory.Options{Now: clock})
 	if s.options.Store != nil {
 		inner = s.options.Store(clock)
@@ -171,7 +184,7 @@ func (s *Sim) build() error {
 	s.app, err = app.New(context.Background(), app.Options{
 		Store: &unsafeStore{inner, s, map[store.Key]bygone{}}, Queue: &unsafeQueue{s.queue, s}, Archive: &unsafeArchive{s.archive, s}, Secrets: canary{},
 		Networks: map[string]network.Network{"net": s.net}, CRMs: map[string]crm.CRM{"keyed": rotating{s.keyed}, "list": s.list, "watch": s.watch},
-		Ports: pipeline.Ports{Now: clock, NewID: s.newID, Log: slog.New(slog.NewTextHandler(&watchful{s}, nil)), Fence: visibility, Settle: settle},
+		Ports: pipeline.Ports{Now: s.clock, NewID: s.newID, Log: slog.New(slog.NewTextHandler(&watchful{s}, nil)), Fence: visibility, Settle: settle},
 	})
 	if err != nil {
 		return err
@@ -215,11 +228,11 @@ func Plans() ([]*pipeline.Plan, error) {
 func (s *Sim) newID() string { s.ids++; return fmt.Sprintf("%011d%06d", s.now.UnixMilli()%1e11, s.ids) }
 
 // chance draws a fault with probability p, none once the world is calm.
-func (s *Sim) chance(p float64) bool {
+func (s *Sim) chance(k Kind, p float64) bool {
 	if s.calm || s.rng.Float64() >= p {
 		return false
 	}
-	s.faults++
+	s.count(k)
 	return true
 }
 
@@ -232,7 +245,7 @@ func (s *Sim) point(where string) {
 	if w.dead { // its deferred calls reach nothing any more
 		return
 	}
-	if s.chance(0.012) || s.now.Sub(w.started) > limit {
+	if s.chance(workerDies, 0.012) || s.now.Sub(w.started) > limit {
 		s.log("%s crashes at %s", w.name, where)
 		w.dead = true
 		panic(crash{})
@@ -249,6 +262,11 @@ func (s *Sim) lost() bool { return s.active != nil && s.active.dead }
 // spawn starts a coroutine.
 func (s *Sim) spawn(name string, f func()) {
 	w := &worker{name: name, started: s.now, read: map[string]int{}}
+	if s.rng.IntN(4) == 0 {
+		w.skew = time.Duration(s.rng.IntN(8001)-4000) * time.Millisecond
+		s.count(clockOff)
+	}
+	s.counted(racing, strings.HasPrefix(name, "deliver-") && s.busy("deliver-"))
 	w.next, w.stop = iter.Pull(func(yield func(struct{}) bool) {
 		w.yield = yield
 		defer func() {
@@ -306,7 +324,7 @@ func (s *Sim) start(l lane) {
 				s.log("  %s: %v", s.active.name, err)
 			}
 			s.queue.Settle(m, err)
-			if s.chance(0.02) { // at least once: it comes again although it was done
+			if s.chance(queueTwice, 0.02) { // at least once: it comes again although it was done
 				_ = s.queue.Send(context.Background(), queue.Message{Lane: m.Lane, Group: m.Group, Body: m.Body})
 			}
 		}
@@ -319,13 +337,21 @@ const most = 60_000
 // play runs history: first with faults, then calm, until nothing is under way.
 func (s *Sim) play() {
 	for s.steps = 0; s.steps < most; s.steps++ {
-		if !s.calm && s.net.finished() && s.rng.IntN(150) == 0 {
+		if !s.calm && (s.net.finished() || s.net.silent() && !s.net.unread()) && s.rng.IntN(150) == 0 {
 			s.calm = true
 			for _, m := range []*model{s.keyed, s.list} {
 				m.recover()
 			}
 			s.net.slow, s.burst = time.Time{}, time.Time{}
 			s.log("calm")
+		}
+		if s.calm && s.net.silent() && s.steps%2000 == 0 {
+			s.operator() // what waits for a dead letter waits for somebody who looks
+		}
+		if s.calm && s.net.silent() && s.underway() == "" && !s.operator() {
+			s.verifyFound()
+			s.now, s.calm = s.net.held, false
+			s.log("the webhooks come")
 		}
 		if s.step() {
 			continue
@@ -338,7 +364,7 @@ func (s *Sim) play() {
 			s.now = s.now.Add(time.Duration(s.rng.IntN(30)) * time.Second)
 		}
 	}
-	s.violate("still busy after %d steps: %s", s.steps, s.business())
+	s.violate("still busy after %d steps: %s; %s", s.steps, s.business(), s.underway())
 }
 
 // step does one thing; false where nothing could be done but to wait.
@@ -356,7 +382,7 @@ func (s *Sim) step() bool {
 			}
 		}
 		return len(s.workers) > 0
-	case n < 90 && !s.net.finished() && len(s.workers) < 7:
+	case n < 90 && !s.net.finished() && !s.net.silent() && len(s.workers) < 7:
 		s.spawn("receive", s.net.send)
 		return true
 	case n < 93 && !s.busy("tick"):
@@ -375,9 +401,11 @@ func (s *Sim) step() bool {
 	return len(s.workers) > 0
 }
 
-// busy tells whether a worker of that name is alive.
+// busy tells whether a worker of that name is alive, or of a verb, where the name ends with a dash.
 func (s *Sim) busy(name string) bool {
-	return slices.ContainsFunc(s.workers, func(w *worker) bool { return w.name == name })
+	return slices.ContainsFunc(s.workers, func(w *worker) bool {
+		return w.name == name || strings.HasSuffix(name, "-") && strings.HasPrefix(w.name, name)
+	})
 }
 
 // idle tells whether nothing is under way any more.
@@ -385,8 +413,16 @@ func (s *Sim) idle() bool { return s.business() == "" }
 
 // business tells what is under way, "" if nothing is.
 func (s *Sim) business() string {
-	if len(s.workers) > 0 || !s.net.finished() || s.net.unread() {
-		return fmt.Sprintf("%d workers, %d webhooks to send, feed read up to %d of %d", len(s.workers), len(s.net.todo), s.net.cursor, len(s.net.feed))
+	if !s.net.finished() || s.net.unread() {
+		return fmt.Sprintf("%d webhooks to send, feed read up to %d of %d", len(s.net.todo), s.net.cursor, len(s.net.feed))
+	}
+	return s.underway()
+}
+
+// underway tells what is in hand or waits, whatever is still to come.
+func (s *Sim) underway() string {
+	if len(s.workers) > 0 {
+		return fmt.Sprintf("%d workers", len(s.workers))
 	}
 	depth, err := s.queue.Depth(context.Background())
 	if err != nil {

@@ -95,7 +95,7 @@ func (s *Sim) verify() {
 	lines := map[string][]ledger.Line{}
 	total := 0
 	for _, account := range []string{"site", "hook"} {
-		err := s.app.Lines(ctx, account, s.now.Add(-12*time.Hour), s.now.Add(time.Hour), func(_ ledger.Place, l ledger.Line) error {
+		err := s.app.Lines(ctx, account, begun().Add(-time.Hour), s.now.Add(time.Hour), func(_ ledger.Place, l ledger.Line) error {
 			lines[l.Event] = append(lines[l.Event], l)
 			total++
 			s.verifyLine(l)
@@ -124,6 +124,26 @@ func (s *Sim) verify() {
 					s.violate("%s: %s lost a human's %s", m.name, name, f)
 				}
 			}
+		}
+	}
+}
+
+// verifyFound checks that polls brought what no webhook told.
+func (s *Sim) verifyFound() {
+	known := map[string]bool{}
+	err := s.app.Lines(context.Background(), "site", begun().Add(-time.Hour), s.now.Add(time.Hour), func(_ ledger.Place, l ledger.Line) error {
+		known[l.Event] = true
+		return nil
+	})
+	if err != nil {
+		s.violate("ledger: %v", err)
+	}
+	for _, id := range s.net.ids {
+		for _, e := range s.net.posts[id].events {
+			if s.net.taken > 0 || !known[e] {
+				s.violate("before any webhook came (%d did) polls had not found %s", s.net.taken, e)
+			}
+			s.found++
 		}
 	}
 }
@@ -400,7 +420,7 @@ func named(text, id string) bool {
 
 // verifyReplay checks that deciding again over each receipt gives the same, under the configuration of that time.
 func (s *Sim) verifyReplay(ctx context.Context) {
-	again, err := s.app.VerifyReceipts(ctx, []string{"site"}, s.now.Add(-24*time.Hour), s.now.Add(time.Hour))
+	again, err := s.app.VerifyReceipts(ctx, []string{"site"}, begun().Add(-time.Hour), s.now.Add(time.Hour))
 	if err != nil {
 		s.violate("replay: %v", err)
 	}

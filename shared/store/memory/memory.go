@@ -91,7 +91,11 @@ func (s *Store) Put(ctx context.Context, items ...store.Item) []store.Result {
 // Delete implements store.Store.
 func (s *Store) Delete(ctx context.Context, items ...store.Item) []store.Result {
 	return s.write(ctx, "delete", items, func(p *part, at int, there bool, _ store.Item) int64 {
-		if there {
+		switch {
+		case there && at == 0: // what is worked off from its beginning need not be moved up each time
+			p.rows[0] = row{}
+			p.rows = p.rows[1:]
+		case there:
 			p.rows = slices.Delete(p.rows, at, at+1)
 		}
 		return 0
