@@ -347,7 +347,15 @@ func (p *Pipeline) look(ctx context.Context, conf config.Account, row *store.Row
 
 // endReply writes down how an answer ended, and tells the CRM.
 func (p *Pipeline) endReply(ctx context.Context, row *store.Row[ReplyRow], state, reason string) error {
-	row.Value.Reply.State, row.Value.Reply.Reason, row.Value.Ended = state, reason, p.now()
+	before, _, err := p.conversation(ctx, row.Value.Reply.Conversation)
+	if err != nil {
+		return err
+	}
+	end := p.now()
+	if last := before.Value.Conversation.ReplyAt; !end.After(last) { // the clock of who ended the one before was ahead
+		end = last.Add(time.Millisecond)
+	}
+	row.Value.Reply.State, row.Value.Reply.Reason, row.Value.Ended = state, reason, end
 	if res := p.replies.Put(ctx, row)[0]; res.Err != nil {
 		return res.Err
 	}
