@@ -32,7 +32,9 @@ func (s *Sim) sealAll() {
 		s.calm = true
 		for n := 0; !s.sealed() && n < 5000; n++ {
 			s.sealStep()
-			s.now = s.now.Add(time.Duration(s.rng.IntN(1000)) * time.Millisecond)
+			if len(s.workers) == 0 { // whoever works has time enough
+				s.now = s.now.Add(time.Duration(s.rng.IntN(1000)) * time.Millisecond)
+			}
 		}
 		if !s.sealed() {
 			head, err := s.app.Head(ctx)
@@ -56,7 +58,7 @@ func (s *Sim) sealAll() {
 
 // sealStep lets time pass, and those go on who seal.
 func (s *Sim) sealStep() {
-	s.now = s.now.Add(time.Duration(s.rng.IntN(300)) * time.Millisecond)
+	s.now = s.now.Add(time.Duration(s.rng.IntN(60)) * time.Millisecond)
 	if s.rng.IntN(4) == 0 {
 		for _, l := range s.lanes {
 			if l.verb == "jobs" && len(s.workers) < 4 {
