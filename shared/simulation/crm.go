@@ -227,7 +227,7 @@ func (m *model) watch(have *row, r crm.Record) {
 }
 
 // mayNotKnow tells whether who writes a row could not know of a human's edit: it came after it looked, or nothing was
-// settled yet of a mention's first revision.
+// settled yet of a mention's first revision when it began.
 func (m *model) mayNotKnow(have *row) bool {
 	w := m.s.active
 	if w == nil {
@@ -239,7 +239,11 @@ func (m *model) mayNotKnow(have *row) bool {
 	}
 	if have.object == "mention" {
 		_, id, _ := flow.SplitKey(have.key)
-		return !m.s.settled(m.name, id, have.edited)
+		known := have.edited
+		if w.started.Before(known) {
+			known = w.started
+		}
+		return !m.s.settled(m.name, id, known)
 	}
 	return !w.started.After(have.edited)
 }

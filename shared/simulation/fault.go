@@ -151,6 +151,7 @@ func (u *unsafeStore) Put(ctx context.Context, items ...store.Item) []store.Resu
 		res := u.change(ctx, item.Key(), func() store.Result { return u.Store.Put(ctx, item)[0] })
 		if res.Err == nil {
 			u.s.mirror[item.Key()] = text
+			u.s.noteSettled(item.Key(), text)
 		}
 		return res
 	})

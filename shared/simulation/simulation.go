@@ -73,6 +73,7 @@ type Sim struct {
 	queue    *queuememory.Queue
 	archive  *archivememory.Archive
 	mirror   mirror
+	ended    map[[2]string]time.Time // by CRM account and mention: when its delivery was first settled, by no worker's clock
 	net      *net
 	keyed    *model // a unique key, webhooks, a token that rotates
 	list     *model // no unique key
@@ -178,6 +179,7 @@ func (s *Sim) build() error {
 	}
 	s.queue = queuememory.New(queuememory.Options{Now: clock, NewID: s.newID, Visibility: visibility})
 	s.archive, s.mirror = archivememory.New(), mirror{}
+	s.ended = map[[2]string]time.Time{}
 	s.net = newNet(s)
 	s.keyed, s.list, s.watch = newModel(s, "keyed", true), newModel(s, "list", false), newModel(s, "watch", true)
 	var err error

@@ -456,11 +456,26 @@ func (s *Sim) verifyDead(ctx context.Context) {
 // settled tells whether a mention's delivery to an account was settled before a moment.
 func (s *Sim) settled(account, mention string, before time.Time) bool {
 	for _, l := range rows[ledger.Line](s, "line") {
-		if d := l.Delivery(account); l.Mention == mention && d != nil && !d.State.Open() && d.At.Before(before) {
-			return true
+		if d := l.Delivery(account); l.Mention == mention && d != nil && !d.State.Open() {
+			at, known := s.ended[[2]string{account, mention}]
+			return known && at.Before(before)
 		}
 	}
 	return false
+}
+
+// noteSettled remembers when a delivery was settled, as the line that was just written says.
+func (s *Sim) noteSettled(key store.Key, text []byte) {
+	var l ledger.Line
+	if !strings.HasPrefix(key.Part, "line#") || json.Unmarshal(text, &l) != nil {
+		return
+	}
+	for _, d := range l.Deliveries {
+		k := [2]string{d.Account, l.Mention}
+		if _, known := s.ended[k]; !known && !d.State.Open() {
+			s.ended[k] = s.now
+		}
+	}
 }
 
 // journaled tells whether we know the id of a record.
