@@ -19,6 +19,9 @@ type TombRow struct {
 	Report string    `json:"report,omitempty"` // hash of the erasure's report
 }
 
+// erasedWhy is why a tombstone of what was erased stands.
+const erasedWhy = "erased"
+
 // Veil gives the name under which the ledger keeps what must not be named any more. The same id has the same veil.
 func (p *Pipeline) Veil(id string) string {
 	if id == "" || strings.HasPrefix(id, "~") {
@@ -47,7 +50,7 @@ func (p *Pipeline) putTomb(ctx context.Context, at, kind, why string) error {
 // putTombs puts the tombstones that stay, before the rows that stood for them go.
 func (p *Pipeline) putTombs(ctx context.Context, j *JobRow) error {
 	for _, author := range j.Authors {
-		if err := p.putTomb(ctx, p.authorHash(author), "author", "erased"); err != nil {
+		if err := p.putTomb(ctx, p.authorHash(author), "author", erasedWhy); err != nil {
 			return err
 		}
 	}
@@ -157,7 +160,7 @@ func (p *Pipeline) buryMention(ctx context.Context, plan *Plan, id string, v Men
 			return err
 		}
 	}
-	if err := p.putTomb(ctx, p.tombOf(id), "mention", "erased"); err != nil {
+	if err := p.putTomb(ctx, p.tombOf(id), "mention", erasedWhy); err != nil {
 		return err
 	}
 	if err := p.buryRecords(ctx, plan, flow.KindMention, id); err != nil {
@@ -264,6 +267,20 @@ func (p *Pipeline) mourn(ctx context.Context, w *world, todo []*one) error {
 	return err
 }
 
+// remains tells whether an attempt that died half way left something of who is erased. Then the author counts as one who
+// objects, as before the end of the erasure, and another one is begun.
+func (w *world) remains(o *one) bool {
+	m, c := w.mentions[o.event.Mention.ID], w.exchange(o)
+	if !(exists(m) && !m.Value.Erased) && !(exists(c) && !c.Value.Erased && c.Value.Conversation.Author.ID == o.event.Mention.Author.ID) {
+		return false
+	}
+	if a := w.authors[o.event.Mention.Author.ID]; a != nil {
+		a.Value.Objected = true
+	}
+	o.remains = true
+	return true
+}
+
 // rests settles an event of what is gone for good: its line keeps hashes alone.
 func (w *world) rests(o *one) bool {
 	t, of := w.tombs[o.line.Author]
@@ -271,6 +288,9 @@ func (w *world) rests(o *one) bool {
 		t, of = w.tombs[w.p.tombOf(o.event.Mention.ID)]
 	}
 	if !of {
+		return false
+	}
+	if t.Why == erasedWhy && w.remains(o) {
 		return false
 	}
 	o.settled, o.body.barred = true, true

@@ -1,6 +1,7 @@
 package pipeline
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"slices"
@@ -75,7 +76,7 @@ func failAll(todo []*one, err error) []failure {
 // reset makes an event ready for another round.
 func (o *one) reset() *one {
 	o.lost = true
-	o.settled, o.resumed, o.known, o.left, o.inputs, o.made = false, false, false, false, nil, nil
+	o.settled, o.resumed, o.known, o.left, o.remains, o.inputs, o.made = false, false, false, false, false, nil, nil
 	o.line.Outcome, o.line.Reason, o.line.Deliveries, o.line.Archive = "", "", nil, ""
 	return o
 }
@@ -177,9 +178,9 @@ func (p *Pipeline) quell(ctx context.Context, lines []*one, failed []failure) ([
 	var rest []*one
 	for _, o := range lines {
 		var err error
-		if author := o.event.Mention.Author.ID; o.line.Exchange != "" {
-			row, rerr := p.conversations.One(ctx, o.line.Exchange, current)
-			if err = rerr; err == nil && row.Version > 0 && !row.Value.Erased && row.Value.Conversation.Author.ID == author {
+		if author := o.event.Mention.Author.ID; o.line.Exchange != "" || o.remains {
+			row, rerr := p.conversations.One(ctx, cmp.Or(o.line.Exchange, "-"), current)
+			if err = rerr; err == nil && (o.remains || row.Version > 0 && !row.Value.Erased && row.Value.Conversation.Author.ID == author) {
 				id := "objection-" + o.env.Receipt
 				_, err = p.Start(ctx, JobRow{ID: id, Kind: "erase", From: o.env.At.Add(-time.Hour),
 					Erasure: flow.Erasure{ID: id, Author: author, Reason: "objection", At: p.now()}})

@@ -43,6 +43,7 @@ type one struct {
 	wait     time.Duration // until what it points at is read again
 	late     error         // it was tried for so long that it is given up
 	again    bool          // its message was handed out before
+	remains  bool          // an attempt left something of an author who is erased already
 	left     bool          // its conversation showed what is deleted, and CRMs may have been told
 }
 

@@ -227,6 +227,9 @@ func (p *Pipeline) eraseMention(ctx context.Context, plan *Plan, id string, reco
 	if c := row.Value.Decision.Conversation; c != nil {
 		conv = c.ID
 	}
+	if conv == "" && m.Author.ID != "" && m.Direction != flow.Out { // an attempt that lost may have opened one
+		conv = flow.ConversationID(m.Account, m.Thread(), m.Author.ID, m.Private)
+	}
 	env := decide.EnvOf(m, row.Value.Decision, &flow.Conversation{ID: conv}, nil, plan.Doc.Brand(m.Brand), row.Value.Source)
 	_, err = p.mentions.Update(ctx, id, "-", func(r *store.Row[MentionRow]) (bool, error) {
 		v := &r.Value
@@ -235,6 +238,9 @@ func (p *Pipeline) eraseMention(ctx context.Context, plan *Plan, id string, reco
 		}
 		v.Mention = flow.Mention{ID: id, Network: m.Network, Account: m.Account, Brand: m.Brand, Direction: m.Direction, Deleted: true}
 		v.Decision = decide.Decision{Outcome: v.Decision.Outcome, Conversation: v.Decision.Conversation}
+		if v.Decision.Conversation == nil && conv != "" {
+			v.Decision.Conversation = &flow.Conversation{ID: conv}
+		}
 		v.Erased, v.By = true, p.whoseLine(m)
 		done.fresh++
 		return true, nil
@@ -244,7 +250,7 @@ func (p *Pipeline) eraseMention(ctx context.Context, plan *Plan, id string, reco
 		err = p.dropMedia(ctx, id)
 	}
 	if err == nil && conv != "" && m.Direction != flow.Out {
-		err = p.eraseConversation(ctx, plan, conv, "", done)
+		err = p.eraseConversation(ctx, plan, conv, m.Author.ID, done)
 	}
 	if err != nil {
 		return err

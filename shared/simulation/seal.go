@@ -30,7 +30,7 @@ func (s *Sim) sealAll() {
 			}
 		}
 		s.calm = true
-		for n := 0; !s.sealed() && n < 5000; n++ {
+		for n := 0; n < 5000 && (n%25 != 0 || !s.sealed()); n++ {
 			s.sealStep()
 			if len(s.workers) == 0 { // whoever works has time enough
 				s.now = s.now.Add(time.Duration(s.rng.IntN(1000)) * time.Millisecond)
