@@ -212,15 +212,15 @@ func (n *net) Reply(_ context.Context, _ network.Account, r flow.Reply, _ string
 	switch {
 	case n.s.lost():
 		return network.Posted{}, errLost
-	case n.s.chance(replyDown, 0.1):
+	case n.s.stubborn(replyDown, 0.1):
 		return network.Posted{}, fault.New(fault.Unavailable, "down")
-	case n.s.chance(replySlow, 0.1):
+	case n.s.stubborn(replySlow, 0.1):
 		return network.Posted{}, fault.Wait(fault.RateLimited, 3*time.Second, "slow down")
 	}
 	n.s.clean("an answer", []byte(r.Text))
 	n.posted[r.Text]++
 	n.s.log("  posted %q", r.Text)
-	if n.s.chance(replyCut, 0.2) {
+	if n.s.stubborn(replyCut, 0.2) {
 		return network.Posted{}, fault.New(fault.Ambiguous, "posted, but the answer was cut")
 	}
 	n.s.point("replied")
@@ -239,7 +239,7 @@ func (n *net) FindReply(_ context.Context, _ network.Account, r flow.Reply) (net
 	switch {
 	case n.s.lost():
 		return network.Posted{}, errLost
-	case n.s.chance(replyDown, 0.1):
+	case n.s.stubborn(replyDown, 0.1):
 		return network.Posted{}, fault.New(fault.Unavailable, "down")
 	case n.posted[r.Text] == 0:
 		return network.Posted{}, fault.New(fault.NotFound, "not there")

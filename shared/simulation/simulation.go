@@ -83,6 +83,7 @@ type Sim struct {
 	calm     bool // no more faults: the world recovers
 	burst    time.Time
 	faults   int
+	late     int // faults of a calm world
 	kinds    map[Kind]int
 	steps    int
 	kills    int
@@ -234,6 +235,16 @@ func (s *Sim) chance(k Kind, p float64) bool {
 	if s.calm || s.rng.Float64() >= p {
 		return false
 	}
+	s.count(k)
+	return true
+}
+
+// stubborn draws a fault that a calm world has too, a few times: answers are mostly sent when the rest has come to an end.
+func (s *Sim) stubborn(k Kind, p float64) bool {
+	if s.late == 4 || s.rng.Float64() >= p {
+		return false
+	}
+	s.late++
 	s.count(k)
 	return true
 }
