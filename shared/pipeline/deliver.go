@@ -257,12 +257,16 @@ func (b *delivering) complete(t *task) {
 	}
 }
 
-// refresh reads the lines of tasks that came before, so that what is settled is not written again.
+// stale is the age from which a message may be a late copy of one that was settled, and a human may have been at the record.
+const stale = time.Minute
+
+// refresh reads the lines of tasks that came before, or that come late, so that what is settled is not written again.
 func (b *delivering) refresh(ctx context.Context) error {
 	var keys []store.Key
 	var again []*task
 	for _, t := range b.tasks {
-		if (t.Attempted || !b.keyed() && !b.p.Ports.Exact) && t.Place.Part != "" {
+		copied := !b.p.Ports.Exact && (!b.keyed() || b.p.now().Sub(t.Line.At) > stale)
+		if (t.Attempted || copied) && t.Place.Part != "" {
 			keys, again = append(keys, b.p.lines.Key(t.Place.Part, t.Place.Sort)), append(again, t)
 		}
 	}

@@ -196,7 +196,10 @@ func (s *Sim) operator() (some bool) {
 		if err != nil {
 			s.violate("dead deliveries: %v", err)
 		}
-		curable := slices.ContainsFunc(dead, func(d pipeline.DeadDelivery) bool { return !s.net.posts[d.Mention].poison })
+		curable := slices.ContainsFunc(dead, func(d pipeline.DeadDelivery) bool {
+			p := s.net.posts[d.Mention] // none has the name of what was erased
+			return p != nil && !p.poison
+		})
 		if !curable || s.redriven >= 20 {
 			continue
 		}

@@ -345,7 +345,7 @@ func (s *Sim) start(l lane) {
 }
 
 // most bounds the steps of a run: who needs more is stuck.
-const most = 60_000
+const most = 250_000
 
 // play runs history: first with faults, then calm, until nothing is under way.
 func (s *Sim) play() {

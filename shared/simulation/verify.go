@@ -140,7 +140,7 @@ func (s *Sim) verifyFound() {
 	}
 	for _, id := range s.net.ids {
 		for _, e := range s.net.posts[id].events {
-			if s.net.taken > 0 || !known[e] {
+			if s.net.taken > 0 || !known[e] && !known[s.app.Veil(e)] {
 				s.violate("before any webhook came (%d did) polls had not found %s", s.net.taken, e)
 			}
 			s.found++
