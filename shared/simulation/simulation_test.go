@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"runtime/debug"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -50,6 +51,7 @@ func options(t *testing.T, seed uint64) Options {
 
 // TestSimulation plays seeds; a failing one is printed and replays with -seed N -seeds 1 -v.
 func TestSimulation(t *testing.T) {
+	defer debug.SetGCPercent(debug.SetGCPercent(400)) // a seed is small, and most of it rubbish at its end
 	var wg sync.WaitGroup
 	var next, faults, events, steps, searched, amended, mentions atomic.Int64
 	var tally tally
