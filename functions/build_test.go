@@ -122,7 +122,7 @@ func bound(function string) float64 {
 	case "receive":
 		return 9.6
 	case "console": // all verbs, and pages whose templates may call any method
-		return 26
+		return 22.5
 	case "jobs": // reads of every network, writes to every CRM
 		return 16.5
 	}
