@@ -228,11 +228,16 @@ func showSteps(w io.Writer, asJSON bool, lacked map[string]bool, steps []crm.Ste
 }
 
 func backfillCommand(f *flags) *cobra.Command {
+	return pastCommand(f, "backfill", "Read the past of a network account: shows count, calls and cost, then asks")
+}
+
+// pastCommand starts a job that reads days of a network account, after saying what that costs.
+func pastCommand(f *flags, kind, short string) *cobra.Command {
 	var from, to string
 	var yes bool
 	c := &cobra.Command{
-		Use:   "backfill ACCOUNT",
-		Short: "Read the past of a network account: shows count, calls and cost, then asks",
+		Use:   kind + " ACCOUNT",
+		Short: short,
 		Args:  exactly("ACCOUNT"),
 		RunE: func(c *cobra.Command, args []string) error {
 			begin, end, err := span(from, to)
@@ -246,7 +251,7 @@ func backfillCommand(f *flags) *cobra.Command {
 				return nil
 			}
 			var id string
-			if err := f.call(c.Context(), "job/start", pipeline.JobRow{Kind: "backfill", Account: args[0], From: begin, To: end}, &id); err != nil {
+			if err := f.call(c.Context(), "job/start", pipeline.JobRow{Kind: kind, Account: args[0], From: begin, To: end}, &id); err != nil {
 				return err
 			}
 			return follow(c, f, id)

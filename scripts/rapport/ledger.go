@@ -150,36 +150,7 @@ func sealCommand(f *flags) *cobra.Command {
 }
 
 func reconcileCommand(f *flags) *cobra.Command {
-	var from, to string
-	var yes bool
-	c := &cobra.Command{
-		Use:   "reconcile ACCOUNT",
-		Short: "Compare what the network lists with what came, and fetch what is missing: shows the cost, then asks",
-		Args:  exactly("ACCOUNT"),
-		RunE: func(c *cobra.Command, args []string) error {
-			begin, end, err := span(from, to)
-			if err != nil {
-				return err
-			}
-			if err := quote(c, f, localrun.Span{Account: args[0], From: begin, To: end}); err != nil {
-				return err
-			}
-			if !yes && !confirm(c) {
-				return nil
-			}
-			var id string
-			if err := f.call(c.Context(), "job/start", pipeline.JobRow{Kind: "reconcile", Account: args[0], From: begin, To: end}, &id); err != nil {
-				return err
-			}
-			return follow(c, f, id)
-		},
-		ValidArgsFunction: complete(f, networks),
-	}
-	c.Flags().StringVar(&from, "from", "", "first day, as 2026-11-01")
-	c.Flags().StringVar(&to, "to", "", "last day; default today")
-	c.Flags().BoolVar(&yes, "yes", false, "do not ask")
-	_ = c.MarkFlagRequired("from") // the flag exists
-	return c
+	return pastCommand(f, "reconcile", "Compare what the network lists with what came, and fetch what is missing: shows the cost, then asks")
 }
 
 // tellGaps says what a comparison found, by the hours in which something was missing.
