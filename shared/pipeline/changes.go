@@ -62,7 +62,14 @@ func (p *Pipeline) changes(ctx context.Context, plan *Plan, m queue.Message) err
 		if !ok || c.By == "self" {
 			continue
 		}
-		if err := p.once(ctx, conf.Name+"#"+changeID(c), func() error { return p.change(ctx, plan, conf, c) }); err != nil {
+		err := p.once(ctx, conf.Name+"#"+changeID(c), func() error { return p.change(ctx, plan, conf, c) })
+		if closes(err) { // the CRM cannot be asked just now: it waits with everything else of the account
+			if err := p.closeAccount(ctx, conf.Name, wholeGate, err); err != nil {
+				return err
+			}
+			return p.park(ctx, conf.Name, brief(err.Error()), []queue.Message{{Lane: topology.Changes, Group: m.Group, Body: m.Body}})[0]
+		}
+		if err != nil {
 			return err
 		}
 	}

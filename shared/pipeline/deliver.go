@@ -12,6 +12,7 @@ import (
 	"rapport/shared/ledger"
 	"rapport/shared/queue"
 	"rapport/shared/store"
+	"rapport/shared/topology"
 )
 
 // How often a vendor may refuse one record before it is dead: with a fault that passes, and with one nobody knows.
@@ -109,11 +110,11 @@ func (p *Pipeline) deliverTo(ctx context.Context, account string, tasks []*task)
 	}
 	b := &delivering{p: p, plan: plan, conf: conf, adapter: adapter, info: adapter.Info(), tasks: tasks, gates: closed, wants: map[string]*want{}}
 	if conf.Paused {
-		return b.park(ctx, wholeGate, "paused", tasks)
+		return b.park(ctx, "paused", tasks)
 	}
 	for _, gate := range b.passes() {
 		if c, shut := closed.shut(p.now(), gate); shut {
-			return b.park(ctx, gate, c.Reason, tasks)
+			return b.park(ctx, c.Reason, tasks)
 		}
 	}
 	defer b.releaseAll()
@@ -135,12 +136,12 @@ func (p *Pipeline) deliverTo(ctx context.Context, account string, tasks []*task)
 	return b.conclude(ctx, cause)
 }
 
-// passes lists the gates that a batch goes through: the bulk lane has one more.
+// passes lists the gates that a batch goes through.
 func (b *delivering) passes() []string {
 	if b.urgent() {
-		return []string{wholeGate}
+		return gatesOf(topology.DeliverUrgent)
 	}
-	return []string{wholeGate, bulkGate}
+	return gatesOf(topology.DeliverBulk)
 }
 
 // finish settles all tasks alike.
@@ -153,7 +154,7 @@ func (p *Pipeline) finish(ctx context.Context, tasks []*task, v verdict) error {
 }
 
 // park puts tasks aside. What waits has maybe begun, so it is marked as attempted.
-func (b *delivering) park(ctx context.Context, gate, reason string, tasks []*task) error {
+func (b *delivering) park(ctx context.Context, reason string, tasks []*task) error {
 	account := b.conf.Name
 	var messages []queue.Message
 	var waiting []*task
@@ -166,7 +167,7 @@ func (b *delivering) park(ctx context.Context, gate, reason string, tasks []*tas
 		m.Group = account
 		messages, waiting = append(messages, m), append(waiting, t)
 	}
-	for i, err := range b.p.park(ctx, account, gate, reason, messages) {
+	for i, err := range b.p.park(ctx, account, reason, messages) {
 		waiting[i].err = err
 	}
 	return nil

@@ -867,3 +867,34 @@ func TestStoryOfWhatWaits(t *testing.T) {
 		t.Errorf("%+v, %v", report, err)
 	}
 }
+
+// After an outage what is urgent does not wait behind what is not, whichever came first.
+func TestUrgentLeavesParkingFirst(t *testing.T) {
+	r := newRig(t, options{})
+	r.crm.batch = 1
+	r.crm.call = func(string, accountType, []recordType) error { return fault.New(fault.Unavailable, "down") }
+	for i := range 20 {
+		r.hook(said(fmt.Sprintf("p%02d", i), "bert", "Love the new nord, thank you!", start))
+	}
+	r.run()
+	r.hook(said("urgent", "anna", complaint, start))
+	r.run()
+	if n, err := r.app.Waiting(t.Context(), "crm"); n < 21 {
+		t.Fatalf("%d wait (%v), want all 21", n, err)
+	}
+	r.crm.call, r.crm.upserts = nil, nil
+	r.live(2*time.Hour, time.Minute)
+	first, arrived := "", 0
+	for _, batch := range r.crm.upserts {
+		for _, rec := range batch {
+			if rec.Object == "mention" {
+				if arrived++; first == "" {
+					first = rec.Key
+				}
+			}
+		}
+	}
+	if first != "rapport:mention:site:urgent" || arrived != 21 {
+		t.Errorf("%s is the first of %d, want the urgent one of 21", first, arrived)
+	}
+}

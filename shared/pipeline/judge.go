@@ -59,7 +59,7 @@ func (b *delivering) wait(ctx context.Context, closed error, waiting []*task) er
 	}
 	err := b.p.closeAccount(ctx, b.conf.Name, gate, closed)
 	if err == nil {
-		err = b.park(ctx, gate, brief(closed.Error()), waiting)
+		err = b.park(ctx, brief(closed.Error()), waiting)
 	}
 	if err != nil {
 		for _, t := range waiting {

@@ -8,6 +8,7 @@ import (
 	"rapport/shared/fault"
 	"rapport/shared/queue"
 	"rapport/shared/store"
+	"rapport/shared/topology"
 )
 
 // Closure says that an account takes nothing now, why, and until when. Kept under the account and the gate.
@@ -102,26 +103,26 @@ func (p *Pipeline) open(ctx context.Context, account string, row store.Row[Closu
 	}
 }
 
-// parkOf names where messages wait at a gate.
-func parkOf(account, gate string) string {
-	if gate == wholeGate {
-		return account
+// parkOf names where messages of a lane wait for an account: what is urgent never waits behind what is not.
+func parkOf(account string, lane queue.Lane) string {
+	if lane == topology.DeliverBulk {
+		return account + "#" + bulkGate
 	}
-	return account + "#" + gate
+	return account
 }
 
 // parkIndex lists the accounts for which something may wait, whether or not they are configured still.
 const parkIndex = "#accounts"
 
 // park puts messages aside until their account opens.
-func (p *Pipeline) park(ctx context.Context, account, gate, reason string, messages []queue.Message) []error {
+func (p *Pipeline) park(ctx context.Context, account, reason string, messages []queue.Message) []error {
 	index := &store.Row[ParkedRow]{Part: parkIndex, Sort: account, Value: ParkedRow{At: p.now()}}
 	if res := p.parked.Put(ctx, index)[0]; res.Err != nil && !conflicted(res) {
 		return all(len(messages), res.Err)
 	}
 	rows := make([]*store.Row[ParkedRow], len(messages))
 	for i, m := range messages {
-		rows[i] = &store.Row[ParkedRow]{Part: parkOf(account, gate), Sort: p.Ports.NewID(),
+		rows[i] = &store.Row[ParkedRow]{Part: parkOf(account, m.Lane), Sort: p.Ports.NewID(),
 			Value: ParkedRow{Lane: m.Lane, Group: m.Group, Body: m.Body, Reason: reason, At: p.now()}}
 	}
 	errs := make([]error, len(messages))
@@ -150,36 +151,50 @@ func (p *Pipeline) unparkAll(ctx context.Context, plan *Plan, feed Feed) error {
 	return errors.Join(errs...)
 }
 
-// unpark feeds parked messages of an account back, oldest first: a probe's worth while it is closed, more once open.
+// unpark feeds parked messages of an account back, the urgent ones first, each kind oldest first: a probe's worth while it is
+// closed, more once it is open.
 func (p *Pipeline) unpark(ctx context.Context, account string, feed Feed) error {
 	g, err := p.gates(ctx, account)
 	if err != nil {
 		return err
 	}
 	now := p.now()
-	for _, gate := range []string{wholeGate, bulkGate} {
-		if _, shut := g.shut(now, gate); shut {
-			if gate == wholeGate {
+	for _, lane := range []queue.Lane{topology.DeliverUrgent, topology.DeliverBulk} {
+		var probed []store.Row[Closure]
+		for _, gate := range gatesOf(lane) {
+			if _, shut := g.shut(now, gate); shut {
 				return nil
 			}
-			continue
+			if g[gate].Version > 0 {
+				probed = append(probed, g[gate])
+			}
 		}
-		n, probing := feed.Most, g[gate].Version > 0
-		if probing {
+		n := feed.Most
+		if len(probed) > 0 {
 			n = feed.Probe
 		}
-		moved, err := p.feed(ctx, parkOf(account, gate), n)
+		moved, err := p.feed(ctx, parkOf(account, lane), n)
 		if err != nil {
 			return err
 		}
-		switch {
-		case probing && moved == 0: // nothing waits: let the next message find out
-			p.open(ctx, account, g[gate])
-		case probing && gate == wholeGate:
-			return nil
+		if moved > 0 && g[wholeGate].Version > 0 {
+			return nil // these find out for all
+		}
+		if moved == 0 && lane == topology.DeliverBulk { // nothing waits: let the next message find out
+			for _, row := range probed {
+				p.open(ctx, account, row)
+			}
 		}
 	}
 	return nil
+}
+
+// gatesOf lists the gates that a message of a lane goes through: the bulk lane has one more.
+func gatesOf(lane queue.Lane) []string {
+	if lane == topology.DeliverBulk {
+		return []string{wholeGate, bulkGate}
+	}
+	return []string{wholeGate}
 }
 
 // feed sends what waits in one place, and removes it afterwards, so a crash may double a message but never lose one.
@@ -214,8 +229,8 @@ func (p *Pipeline) feed(ctx context.Context, place string, most int) (int, error
 // Waiting counts what is parked for a CRM account.
 func (p *Pipeline) Waiting(ctx context.Context, account string) (int, error) {
 	n := 0
-	for _, gate := range []string{wholeGate, bulkGate} {
-		for _, err := range p.Store.List(ctx, store.Range{Part: "parked#" + parkOf(account, gate)}) { // nobody looks into them
+	for _, lane := range []queue.Lane{topology.DeliverUrgent, topology.DeliverBulk} {
+		for _, err := range p.Store.List(ctx, store.Range{Part: "parked#" + parkOf(account, lane)}) { // nobody looks into them
 			if err != nil {
 				return n, err
 			}

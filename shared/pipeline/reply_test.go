@@ -440,3 +440,27 @@ func TestAParkedAnswerIsNotApprovedByAnEcho(t *testing.T) {
 		t.Errorf("sent %d times after a human looked", len(r.net.keys))
 	}
 }
+
+// An approval that has to be completed from a CRM that is down waits with everything else of that account; it is no dead letter.
+func TestAnApprovalWaitsForItsCRM(t *testing.T) {
+	for _, cause := range []error{fault.New(fault.Unavailable, "down"), fault.New(fault.Unauthorized, "the token was taken back")} {
+		r := asked(t, options{}, said("m1", "anna", complaint, start))
+		c := r.crm.one("case")
+		c.Fields["rapport_reply"], c.Fields["rapport_reply_state"] = "Das tut uns leid.", "approved"
+		r.crm.call = func(string, accountType, []recordType) error { return cause }
+		r.change(flow.Change{Object: "case", Record: c.ID, Key: c.Key, Verb: "update", Fields: map[string]any{"@reply_state": "approved"}})
+		r.run()
+		r.live(3*time.Hour, time.Minute)
+		if closure, closed, err := r.app.Closed(t.Context(), "crm"); !closed || closure.Kind != fault.Of(cause).String() || r.dead("changes") > 0 {
+			t.Errorf("%v: closed %v %+v (%v), %d dead letters", cause, closed, closure, err, r.dead("changes"))
+		}
+		r.crm.call = nil
+		r.live(time.Hour, time.Minute)
+		if len(r.net.posted) != 1 || r.net.posted[0] != "Das tut uns leid." {
+			t.Errorf("%v: posted %q", cause, r.net.posted)
+		}
+		if _, closed, _ := r.app.Closed(t.Context(), "crm"); closed {
+			t.Errorf("%v: still closed", cause)
+		}
+	}
+}
