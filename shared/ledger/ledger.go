@@ -58,6 +58,7 @@ type Line struct {
 	Archive    string     `json:"archive,omitempty"`  // reference of the batch that holds the receipt
 	Exchange   string     `json:"exchange,omitempty"` // of what was suppressed: the place of its conversation, should traces be left there
 	Deliveries []Delivery `json:"deliveries,omitempty"`
+	Gist       *Gist      `json:"gist,omitempty"`
 	Found      bool       `json:"found,omitempty"`  // the network did not tell it by itself: reconcile found it
 	Erased     bool       `json:"erased,omitempty"` // whose it was asked to be forgotten: ids are hashes, the author is not named
 	Salt       string     `json:"salt,omitempty"`   // of the leaf that a seal knows it by; a new one after an erasure

@@ -29,6 +29,7 @@ type Facts struct {
 	Found      bool      `json:"found,omitempty"`
 	Erased     bool      `json:"erased,omitempty"`
 	Deliveries []Stand   `json:"deliveries,omitempty"`
+	Gist       *Gist     `json:"gist,omitempty"`
 }
 
 // Stand is what a seal vouches for of a delivery. State is queued as long as it is open, for whatever reason.
@@ -47,7 +48,7 @@ type Stand struct {
 func FactsOf(at Place, l Line) Facts {
 	f := Facts{Part: at.Part, Sort: at.Sort, Account: l.Account, Network: l.Network, Brand: l.Brand, At: l.At.UTC(), Event: l.Event, Mention: l.Mention,
 		Author: l.Author, Outcome: l.Outcome, Reason: l.Reason, Source: l.Source, Config: l.Config, Archive: l.Archive, Exchange: l.Exchange,
-		Found: l.Found, Erased: l.Erased}
+		Found: l.Found, Erased: l.Erased, Gist: l.Gist}
 	if l.Outcome == Unread { // under way as well
 		f.Reason = ""
 	}

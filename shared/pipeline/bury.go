@@ -152,6 +152,7 @@ func (p *Pipeline) veilLine(ctx context.Context, at ledger.Place) error {
 // veiled puts hashes in place of the ids of a line.
 func (p *Pipeline) veiled(l *ledger.Line) {
 	l.Event, l.Mention, l.Author, l.Exchange, l.Erased = p.Veil(l.Event), p.Veil(l.Mention), "", "", true
+	l.Gist = l.Gist.Anonymous()
 }
 
 func (p *Pipeline) buryMention(ctx context.Context, plan *Plan, id string, v MentionRow, author string) error {

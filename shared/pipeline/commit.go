@@ -33,6 +33,7 @@ func (p *Pipeline) commit(ctx context.Context, plan *Plan, w *world, todo []*one
 			again = append(again, o.reset())
 		case fault.Is(err, fault.Invalid): // no store will ever keep it
 			o.line.Outcome, o.line.Reason, o.line.Deliveries = ledger.Rejected, "cannot be kept: "+brief(err.Error()), nil
+			o.line.Gist = nil
 			lines = append(lines, o)
 		case err != nil:
 			failed = append(failed, failure{o, err})
@@ -77,7 +78,7 @@ func failAll(todo []*one, err error) []failure {
 func (o *one) reset() *one {
 	o.lost = true
 	o.settled, o.resumed, o.known, o.left, o.remains, o.inputs, o.made = false, false, false, false, false, nil, nil
-	o.line.Outcome, o.line.Reason, o.line.Deliveries, o.line.Archive = "", "", nil, ""
+	o.line.Outcome, o.line.Reason, o.line.Deliveries, o.line.Archive, o.line.Gist = "", "", nil, "", nil
 	return o
 }
 

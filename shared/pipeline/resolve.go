@@ -35,6 +35,7 @@ func (w *world) decide(o *one) {
 		o.settled, o.known = true, true
 		if at == o.place { // our own earlier attempt got that far
 			o.resumed, o.known = true, false
+			w.sum(o, row.Value.Decision, row.Value.Events[0].ID != o.id)
 			o.left = row.Value.Decision.Outcome == string(ledger.Filtered) && row.Value.Decision.Reason == deletedBefore
 			w.owe(o, row.Value.Decision)
 			w.speak(o, row.Value.Decision)
@@ -272,6 +273,7 @@ func (w *world) apply(o *one, row *held[MentionRow], d decide.Decision) {
 		return
 	}
 	o.made = &d
+	w.sum(o, d, o.inputs.Before != nil)
 	if d.Alert != "" {
 		w.alerts = append(w.alerts, alert{o, d.Alert})
 	}
