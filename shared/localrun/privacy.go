@@ -2,7 +2,11 @@ package localrun
 
 import (
 	"context"
+	"fmt"
 	"time"
+
+	"rapport/shared/pipeline"
+	"rapport/shared/queue"
 )
 
 // The inputs of the commands of privacy.
@@ -41,4 +45,32 @@ func (h *Home) privacyCommands() map[string]command {
 		"privacy/noted": args(func(context.Context, Named) (any, error) { return "noted", nil }),
 		"privacy/lift":  args(func(ctx context.Context, in Named) (any, error) { return h.LiftHold(ctx, in.Name) }),
 	}
+}
+
+// Scan looks for traces in everything that can be read: store, archive, dead letters. What waits in queues is told by its number.
+func (h *Home) Scan(ctx context.Context, t pipeline.Traces) (pipeline.Scanned, error) {
+	depth, err := h.admin.Depth(ctx)
+	if err != nil {
+		return pipeline.Scanned{}, err
+	}
+	var dead []queue.Dead
+	var unread []string
+	for _, d := range depth {
+		if n := d.Waiting + d.Held + d.Delayed; n > 0 {
+			unread = append(unread, fmt.Sprintf("%d messages wait in %s; scan again once they are worked on", n, d.Lane))
+		}
+		if d.Dead == 0 {
+			continue
+		}
+		list, err := h.admin.Dead(ctx, d.Lane, d.Dead)
+		if err != nil {
+			return pipeline.Scanned{}, err
+		}
+		if dead = append(dead, list...); len(list) < d.Dead {
+			unread = append(unread, fmt.Sprintf("%d dead letters of %s are hidden just now; scan again in a minute", d.Dead-len(list), d.Lane))
+		}
+	}
+	out, err := h.App.Scan(ctx, t, dead)
+	out.Unread = unread
+	return out, err
 }

@@ -97,28 +97,40 @@ func (p *Pipeline) countEvents(conf config.Account, isCRM bool, b network.Body) 
 	return 1
 }
 
-// unknown counts the events of a body that nobody told before; one that cannot be read counts once.
-func (p *Pipeline) unknown(ctx context.Context, conf config.Account, b network.Body) (n int, err error) {
-	parser, ok := p.Networks[conf.Kind].(network.Parser)
-	if !ok {
-		return 1, nil
-	}
-	events, err := parser.Parse(network.Raw{Settings: conf.Settings, Account: conf.ID, Stream: b.Stream, Body: b.Data, At: p.now(), Origin: conf.Origin})
+// unknown counts the events of a body that nobody told before; one that cannot be read counts once. Where the body tells of who
+// was erased, or of what is gone for good, the envelope means the rest alone: what is gone is not fetched again.
+func (p *Pipeline) unknown(ctx context.Context, plan *Plan, env *Envelope, b network.Body) (n int, err error) {
+	list, err := p.parse(plan, 0, *env, b.Data)
 	if err != nil {
-		return 1, nil
+		return 1, err
 	}
-	ids := make([]string, len(events))
-	for i, e := range events {
-		ids[i] = e.Mention.ID
+	if len(list) == 1 && list[0].settled && list[0].event.Mention.ID == "" {
+		return 1, nil // it cannot be read
+	}
+	ids := make([]string, len(list))
+	for i, o := range list {
+		ids[i] = o.event.Mention.ID
 	}
 	known := map[string]*held[MentionRow]{}
 	if err := fetch(ctx, p.mentions, "-", ids, known); err != nil {
 		return 0, err
 	}
-	for _, e := range events {
-		if _, told := known[e.Mention.ID].Value.seen(e.ID()); !told {
+	gone, err := p.buried(ctx, list)
+	if err != nil {
+		return 0, err
+	}
+	only := []int{}
+	for i, o := range list {
+		if gone[i] {
+			continue
+		}
+		only = append(only, o.index)
+		if _, told := known[o.event.Mention.ID].Value.seen(o.id); !told {
 			n++
 		}
+	}
+	if len(only) < len(list) {
+		env.Only = only
 	}
 	return n, nil
 }

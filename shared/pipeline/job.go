@@ -43,9 +43,10 @@ type JobRow struct {
 	Report  string       `json:"report,omitempty"`  // hash of an erasure's report, once it is finished
 	Held    string       `json:"held,omitempty"`    // the legal hold that an erasure waits for
 	Result  *Erased      `json:"result,omitempty"`
-	Spec    string       `json:"spec,omitempty"`  // of a sync: hash of the fields it reads
-	Gaps    *Gaps        `json:"gaps,omitempty"`  // of a reconcile: what it found
-	Again   *Again       `json:"again,omitempty"` // of a replay or an undo
+	Copies  int          `json:"copies,omitempty"` // of a retention sweep: mentions whose copies in CRMs were let go
+	Spec    string       `json:"spec,omitempty"`   // of a sync: hash of the fields it reads
+	Gaps    *Gaps        `json:"gaps,omitempty"`   // of a reconcile: what it found
+	Again   *Again       `json:"again,omitempty"`  // of a replay or an undo
 }
 
 // startAgain is when a job is woken once more after its start, should nobody have done so.
@@ -217,8 +218,11 @@ func (p *Pipeline) backfill(ctx context.Context, j *JobRow) (more bool, err erro
 		env, lane, n := Envelope{Receipt: p.Ports.NewID(), At: p.now(), Account: conf.Name, Stream: body.Stream, Source: history}, queue.Lane(topology.MentionsBulk), 1
 		if j.Kind == gapJob {
 			env.Source, lane = "", topology.MentionsLive
-			if n, err = p.unknown(ctx, conf, body); err != nil {
+			if n, err = p.unknown(ctx, plan, &env, body); err != nil {
 				return false, err
+			}
+			if n == 0 && env.Only != nil {
+				continue // all of it is gone for good
 			}
 		}
 		if err := p.enqueue(ctx, p.Queue, lane, env, body.Data); err != nil {

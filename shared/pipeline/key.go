@@ -152,7 +152,7 @@ func (p *Pipeline) takeKeys(ctx context.Context, person string, hashes []string)
 
 // moveKey lets a key lead to another person than before; to = "" to nobody in its place.
 func (p *Pipeline) moveKey(ctx context.Context, hash, from, to string) error {
-	_, err := p.keys.Update(ctx, hash, "-", func(r *store.Row[KeyRow]) (bool, error) {
+	row, err := p.keys.Update(ctx, hash, "-", func(r *store.Row[KeyRow]) (bool, error) {
 		v := &r.Value
 		list := append([]string{v.Person}, v.Others...)
 		if !slices.Contains(list, from) {
@@ -168,7 +168,15 @@ func (p *Pipeline) moveKey(ctx context.Context, hash, from, to string) error {
 		}
 		return true, nil
 	})
-	return err
+	if err != nil || row.Version == 0 || row.Value.Person != "" {
+		return err
+	}
+	// A hash that leads nowhere is a trace all the same. Who takes it up meanwhile keeps it.
+	key := p.keys.Key(hash, "-")
+	if res := p.Store.Delete(ctx, store.Item{Part: key.Part, Sort: key.Sort, Version: row.Version})[0]; res.Err != nil && !conflicted(res) {
+		return res.Err
+	}
+	return nil
 }
 
 // joined makes one person of two whose records were merged or converted into one: the one who has the survivor stays.

@@ -210,19 +210,13 @@ func (p *Pipeline) listed(mention string) string { return "listed#" + p.hashed("
 // heard tells which mentions are known: they are stored or gone, were found before, or their author objects.
 func (p *Pipeline) heard(ctx context.Context, list []*one) (map[string]bool, error) {
 	out := map[string]bool{}
-	var mentions, authors, listed, tombs []store.Key
+	var mentions, listed []store.Key
 	for _, o := range list {
 		m := o.event.Mention
 		mentions = append(mentions, p.mentions.Key(m.ID, "-"))
-		authors = append(authors, p.authors.Key(cmp.Or(m.Author.ID, "-"), "-"))
 		listed = append(listed, p.seen.Key(p.listed(m.ID), "-"))
-		tombs = append(tombs, p.tombs.Key(p.tombOf(m.ID), "-"), p.tombs.Key(p.authorHash(m.Author.ID), "-"))
 	}
 	known, err := p.mentions.Get(ctx, mentions...)
-	if err != nil {
-		return nil, err
-	}
-	who, err := p.authors.Get(ctx, authors...)
 	if err != nil {
 		return nil, err
 	}
@@ -230,12 +224,36 @@ func (p *Pipeline) heard(ctx context.Context, list []*one) (map[string]bool, err
 	if err != nil {
 		return nil, err
 	}
-	gone, err := p.tombs.Get(ctx, tombs...)
+	gone, err := p.buried(ctx, list)
 	if err != nil {
 		return nil, err
 	}
 	for i, o := range list {
-		out[o.event.Mention.ID] = known[i].Version > 0 || who[i].Value.Objected || before[i].Version > 0 || gone[2*i].Version > 0 || gone[2*i+1].Version > 0
+		out[o.event.Mention.ID] = known[i].Version > 0 || before[i].Version > 0 || gone[i]
+	}
+	return out, nil
+}
+
+// buried tells of each event whether it is of what is gone for good: its author objects or was erased, or it was kept as long as
+// it may be.
+func (p *Pipeline) buried(ctx context.Context, list []*one) ([]bool, error) {
+	var authors, tombs []store.Key
+	for _, o := range list {
+		m := o.event.Mention
+		authors = append(authors, p.authors.Key(cmp.Or(m.Author.ID, "-"), "-"))
+		tombs = append(tombs, p.tombs.Key(p.tombOf(m.ID), "-"), p.tombs.Key(p.authorHash(m.Author.ID), "-"))
+	}
+	who, err := p.authors.Get(ctx, authors...)
+	if err != nil {
+		return nil, err
+	}
+	stones, err := p.tombs.Get(ctx, tombs...)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]bool, len(list))
+	for i := range list {
+		out[i] = who[i].Value.Objected || stones[2*i].Version > 0 || stones[2*i+1].Version > 0
 	}
 	return out, nil
 }

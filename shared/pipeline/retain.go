@@ -86,6 +86,11 @@ func (p *Pipeline) retainPage(ctx context.Context, j *JobRow) (more bool, err er
 		err := p.stretch(ctx, "#kept#"+conf.Name, from, to, j.To.Add(-content), content, func(lo, hi time.Time) (bool, error) {
 			return p.sweepLines(ctx, plan, conf, lo, hi, held, j)
 		})
+		if end, limited := p.lead(conf); err == nil && limited {
+			err = p.stretch(ctx, "#copies#"+conf.Name, from, to, j.To.Add(-end), end, func(lo, hi time.Time) (bool, error) {
+				return p.sweepCopies(ctx, conf, lo, hi, held, j)
+			})
+		}
 		if err == nil {
 			err = p.stretch(ctx, "#receipts#"+conf.Name, from, to, j.To.Add(-receipts), receipts, func(lo, hi time.Time) (bool, error) {
 				return p.sweepArchive(ctx, conf.Name, lo, hi, held)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"iter"
 	"log/slog"
 	"maps"
 	"net/http"
@@ -406,6 +407,12 @@ func (f *flaky) Put(ctx context.Context, items ...store.Item) []store.Result {
 
 func (f *flaky) Delete(ctx context.Context, items ...store.Item) []store.Result {
 	return f.each("delete", items, func(item store.Item) store.Result { return f.Store.Delete(ctx, item)[0] })
+}
+
+// Walk implements store.Walker, as the store within does.
+func (f *flaky) Walk(ctx context.Context) iter.Seq2[store.Item, error] {
+	w, _ := f.Store.(store.Walker)
+	return w.Walk(ctx)
 }
 
 // slips is a queue that can be told to fail, and shows what it was given last.

@@ -209,7 +209,7 @@ func operated() []Type {
 			is(Identifier, Authors, Service, "subject"), is(Operational, Nobody, Service, "kind account at")),
 		kind("pipeline.JobRow", "long work in pages", "lange Arbeit in Seiten",
 			is(Identifier, Authors, Proof, "authors people"),
-			is(Operational, Nobody, Operation, "id kind account from to cursor pages done total state problem started updated fails pass fresh swept closing report held spec"), parts("erasure result gaps again")),
+			is(Operational, Nobody, Operation, "id kind account from to cursor pages done total state problem started updated fails pass fresh swept closing report held spec copies"), parts("erasure result gaps again")),
 		kind("pipeline.Gaps", "what a network lists, compared with what came, in numbers", "was ein Netzwerk auflistet, verglichen mit dem Eingegangenen, in Zahlen",
 			is(Operational, Nobody, Proof, "listed known found"), parts("hours")),
 		kind("pipeline.GapHour", "the same of one hour", "dasselbe für eine Stunde",

@@ -16,7 +16,10 @@ import (
 	"rapport/shared/store"
 )
 
-var _ store.Store = (*Store)(nil)
+var (
+	_ store.Store  = (*Store)(nil)
+	_ store.Walker = (*Store)(nil)
+)
 
 // page is how many items a walk copies at once.
 const page = 64
@@ -165,6 +168,26 @@ func (s *Store) List(ctx context.Context, r store.Range) iter.Seq2[store.Item, e
 			}
 			if !more {
 				return
+			}
+		}
+	}
+}
+
+// Walk implements store.Walker.
+func (s *Store) Walk(ctx context.Context) iter.Seq2[store.Item, error] {
+	return func(yield func(store.Item, error) bool) {
+		s.mu.Lock()
+		names := make([]string, 0, len(s.parts))
+		for name := range s.parts {
+			names = append(names, name)
+		}
+		s.mu.Unlock()
+		slices.Sort(names)
+		for _, name := range names {
+			for item, err := range s.List(ctx, store.Range{Part: name}) {
+				if !yield(item, err) || err != nil {
+					return
+				}
 			}
 		}
 	}

@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -177,6 +178,39 @@ func walkAndWrite(ctx context.Context, b bench) error {
 		return err
 	}
 	return b.lists(ctx, store.Range{Part: b.part}, []string{})
+}
+
+// everything walks the whole store, where it is a Walker: every item once, whatever its partition, but what has expired.
+func everything(ctx context.Context, b bench) error {
+	w, can := b.Store.(store.Walker)
+	if !can {
+		return nil // an ability of its own, that a wrapper may hide
+	}
+	want := map[store.Key]string{}
+	var items []store.Item
+	for k := range 150 {
+		item := store.Item{Part: fmt.Sprintf("%s#%d", b.part, k%30), Sort: fmt.Sprint(k), Data: bytes.Repeat([]byte{byte('a' + k%26)}, 1+k*20)}
+		items, want[item.Key()] = append(items, item), string(item.Data)
+	}
+	items = append(items, store.Item{Part: b.part, Sort: "over", Expires: b.now().Add(-time.Hour), Data: []byte("over")})
+	for k, r := range b.Put(ctx, items...) {
+		if r.Err != nil {
+			return fmt.Errorf("put %d: %w", k, r.Err)
+		}
+	}
+	for item, err := range w.Walk(ctx) {
+		if err != nil {
+			return err
+		}
+		if !strings.HasPrefix(item.Part, b.part) {
+			continue
+		}
+		if data, ok := want[item.Key()]; !ok || data != string(item.Data) || item.Version != 1 {
+			return fmt.Errorf("the walk gave %v with %d bytes at version %d: twice, expired or never written so", item.Key(), len(item.Data), item.Version)
+		}
+		delete(want, item.Key())
+	}
+	return count("items that the walk left out", len(want), 0)
 }
 
 func expiry(ctx context.Context, b bench) error {

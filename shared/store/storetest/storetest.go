@@ -118,6 +118,7 @@ var checks = []check{
 	{"ranges", ranges},
 	{"long walk", longWalk},
 	{"walk and write", walkAndWrite},
+	{"everything is found", everything},
 	{"expiry", expiry},
 	{"expiry in time", expiryInTime},
 	{"fifty create at once", fiftyCreate},
