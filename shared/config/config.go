@@ -110,13 +110,20 @@ type Match struct {
 	Email    []string `yaml:"email,omitempty" json:"email,omitempty"`       // fields that hold e-mail addresses
 	Phone    []string `yaml:"phone,omitempty" json:"phone,omitempty"`       // fields that hold phone numbers
 	Customer []string `yaml:"customer,omitempty" json:"customer,omitempty"` // fields that hold customer numbers
+	Name     []string `yaml:"name,omitempty" json:"name,omitempty"`         // fields that make up the name, given name first; with them people are compared, not only looked up
+	City     string   `yaml:"city,omitempty" json:"city,omitempty"`         // field that holds the city; this and what follows is compared beside the name
+	Country  string   `yaml:"country,omitempty" json:"country,omitempty"`
+	Company  string   `yaml:"company,omitempty" json:"company,omitempty"` // employer
+	Born     string   `yaml:"born,omitempty" json:"born,omitempty"`       // date or year of birth; only the year is looked at
+	Site     []string `yaml:"site,omitempty" json:"site,omitempty"`       // fields that hold the person's own web site
+	Handle   []string `yaml:"handle,omitempty" json:"handle,omitempty"`   // fields that hold a social handle or the address of a profile
 }
 
 // Fields lists the fields, each once.
 func (m Match) Fields() []string {
 	var out []string
-	for _, f := range slices.Concat(m.Email, m.Phone, m.Customer) {
-		if !slices.Contains(out, f) {
+	for _, f := range slices.Concat(m.Email, m.Phone, m.Customer, m.Name, m.Site, m.Handle, []string{m.City, m.Country, m.Company, m.Born}) {
+		if f != "" && !slices.Contains(out, f) {
 			out = append(out, f)
 		}
 	}

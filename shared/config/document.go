@@ -110,7 +110,8 @@ func crmKeys(v *Account, k keys) {
 	k["reserve"] = whole(&v.Reserve, 0, 100)
 	k["match"] = list(&v.Match, func(d *decoder, n *yaml.Node, path string, v *Match) {
 		d.object(n, path, keys{"object": text(&v.Object, notEmpty), "email": texts(&v.Email, notEmpty), "phone": texts(&v.Phone, notEmpty),
-			"customer": texts(&v.Customer, notEmpty)}, "object")
+			"customer": texts(&v.Customer, notEmpty), "name": texts(&v.Name, notEmpty), "city": text(&v.City, notEmpty), "country": text(&v.Country, notEmpty),
+			"company": text(&v.Company, notEmpty), "born": text(&v.Born, notEmpty), "site": texts(&v.Site, notEmpty), "handle": texts(&v.Handle, notEmpty)}, "object")
 	})
 }
 

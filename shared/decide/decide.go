@@ -46,7 +46,8 @@ type Inputs struct {
 	Known        *flow.Author       `json:"known,omitempty" expr:"known"`               // the author as last seen
 	Seen         Seen               `json:"seen,omitzero" expr:"seen"`                  // what the author did so far
 	Person       *flow.Person       `json:"person,omitempty" expr:"person"`             // nil = a stranger
-	Candidates   []Candidate        `json:"candidates,omitempty" expr:"candidates"`     // found by strong keys
+	Candidates   []Candidate        `json:"candidates,omitempty" expr:"candidates"`     // found by keys, with what was compared
+	People       int                `json:"people,omitempty" expr:"people"`             // how many persons the CRMs know; 0 = not counted
 	Conversation *flow.Conversation `json:"conversation,omitempty" expr:"conversation"` // the present one of this author in this place
 	Before       *flow.Mention      `json:"before,omitempty" expr:"before"`             // the mention as it was last decided; nil = new to us
 	Objected     bool               `json:"objected,omitempty" expr:"objected"`         // tombstone: nothing may be stored
@@ -78,6 +79,7 @@ type Decision struct {
 
 	Person     string      `json:"person,omitempty" expr:"person"`     // whom the author is linked to
 	Link       *flow.Link  `json:"link,omitempty" expr:"link"`         // a new edge
+	Claimed    bool        `json:"claimed,omitempty" expr:"claimed"`   // linked by a public claim: nobody may be told what stands in the CRM
 	Suggest    []Candidate `json:"suggest,omitempty" expr:"suggest"`   // for the review list
 	Impostor   bool        `json:"impostor,omitempty" expr:"impostor"` // acts under the brand's name without being it
 	Score      flow.Score  `json:"score,omitzero" expr:"score"`

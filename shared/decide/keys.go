@@ -9,7 +9,7 @@ import (
 
 // Keys gives the exact strong keys of a mention by which a person may be looked up, normalised and not hashed: the author
 // id always; e-mail, phone and customer number, class A where they were sent in a private message, else B; domains that
-// link back, B. What the brand itself said has none.
+// link back, A where they are one person's. What the brand itself said has none.
 func Keys(m flow.Mention, b config.Brand) []Key {
 	finder, err := personal.New(b.Region, b.Numbers)
 	if err != nil {
@@ -26,47 +26,56 @@ func keys(m flow.Mention, finder *personal.Finder) []Key {
 		return nil
 	}
 	out := []Key{{Kind: identity.KeyAuthor, Value: m.Author.ID, Class: "A", Evidence: "the account itself was linked before"}}
-	add := func(kind, value, class, evidence string) {
+	add := func(kind, value, class, way, evidence string) {
 		for i := range out {
 			if out[i].Kind == kind && out[i].Value == value {
 				return // the first is the stronger
 			}
 		}
-		out = append(out, Key{Kind: kind, Value: value, Class: class, Evidence: evidence})
+		out = append(out, Key{Kind: kind, Value: value, Class: class, Way: way, Evidence: evidence})
 	}
-	class, how := "B", " claimed in public"
+	class, way, how := "B", identity.InPost, " claimed in public"
 	if private(m) {
-		class, how = "A", " sent in a private message"
+		class, way, how = "A", identity.InPrivate, " sent in a private message"
 	}
 	for _, e := range finder.Strong(m.Text) {
 		switch e.Kind {
 		case personal.Email:
-			add(identity.KeyEmail, e.Value, class, "e-mail address"+how)
+			add(identity.KeyEmail, identity.Email(e.Value), class, way, "e-mail address"+how)
 		case personal.Phone:
-			add(identity.KeyPhone, e.Value, class, "phone number"+how)
+			add(identity.KeyPhone, e.Value, class, way, "phone number"+how)
 		case personal.Customer:
-			add(identity.KeyCustomer, identity.Number(e.Value), class, "customer number"+how)
+			add(identity.KeyCustomer, identity.Number(e.Value), class, way, "customer number"+how)
 		}
 	}
 	for _, e := range finder.Find(m.Author.Bio) {
 		switch e.Kind {
 		case personal.Email:
-			add(identity.KeyEmail, e.Value, "B", "e-mail address claimed in the bio")
+			add(identity.KeyEmail, identity.Email(e.Value), "B", identity.InProfile, "e-mail address claimed in the bio")
 		case personal.Phone:
-			add(identity.KeyPhone, e.Value, "B", "phone number claimed in the bio")
+			add(identity.KeyPhone, e.Value, "B", identity.InProfile, "phone number claimed in the bio")
 		}
 	}
 	for _, domain := range identity.Domains(m.Author.Proven) {
-		add(identity.KeyDomain, domain, "B", "own domain that links back to the account")
+		add(identity.KeyDomain, domain, "A", identity.InProfile, "own domain that links back to the account")
 	}
 	return out
 }
 
 func private(m flow.Mention) bool { return m.Private || m.Kind == flow.Message }
 
+// HandleKey gives the key by which a CRM that holds social handles knows an author.
+func HandleKey(a flow.Author) (Key, bool) {
+	h := identity.Handle(a.Handle)
+	return Key{Kind: identity.KeyHandle, Value: h, Class: "B", Way: identity.InProfile, Evidence: "the handle that stands in the CRM"}, h != ""
+}
+
 // Normal gives a key of a kind in the form in which texts are searched for it by a brand, "" where value is none.
 func (d *Decider) Normal(brand, kind, value string) string {
 	for _, e := range d.brand(brand).finder.Strong(value) {
+		if e.Kind == kind && kind == identity.KeyEmail {
+			return identity.Email(e.Value)
+		}
 		if e.Kind == kind {
 			return e.Value
 		}

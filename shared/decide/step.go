@@ -120,15 +120,35 @@ func (w *draft) identify() {
 		w.say("identity", "not yet known: the matching keys of the CRM are still being read")
 		return
 	}
-	c := identity.Resolve(known, candidates)
+	c := identity.Resolve(known, candidates, w.in.People)
 	w.Person, w.Suggest = c.Person, c.Suggest
 	if known != "" {
 		w.person = w.in.Person
 	}
 	if c.Link != nil {
-		w.Link = &flow.Link{To: w.m.Author.ID, Evidence: c.Link.Evidence, Class: c.Link.Class, By: identity.Version, At: w.in.Now}
+		w.Link = &flow.Link{To: w.m.Author.ID, Evidence: c.Link.Ground(), Class: c.Link.Class, By: identity.Version, At: w.in.Now}
 	}
 	w.say("identity", "%s", c.Reason)
+	if w.Claimed = w.claimed(); w.Claimed {
+		w.say("identity", "linked by a public claim: nothing that stands in the CRM may be told")
+	}
+}
+
+// claimed tells whether the author is linked to the person by nothing better than a public claim.
+func (w *draft) claimed() bool {
+	if w.Link != nil || w.person == nil {
+		return w.Link != nil && w.Link.Class != "A"
+	}
+	claimed := false
+	for _, l := range w.person.Links {
+		if l.To == w.m.Author.ID {
+			if l.Class == "A" {
+				return false
+			}
+			claimed = true
+		}
+	}
+	return claimed
 }
 
 // score computes the Social Customer Score, as far as that may be done.

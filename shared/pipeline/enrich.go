@@ -9,6 +9,7 @@ import (
 	"rapport/shared/archive"
 	"rapport/shared/config"
 	"rapport/shared/decide"
+	"rapport/shared/decide/identity"
 	"rapport/shared/fault"
 	"rapport/shared/flow"
 	"rapport/shared/ledger"
@@ -32,8 +33,11 @@ type one struct {
 	account  config.Account
 	profile  network.Rules
 	line     ledger.Line
-	keys     []decide.Key // strong keys of the mention
-	exchange string       // place of the conversation it belongs to
+	keys     []decide.Key      // by which its author is looked up
+	who      *identity.Profile // its author's, to be compared; nil = not looked for
+	judged   Judged            // what is noted of that
+	likely   []string          // persons whose name is alike
+	exchange string            // place of the conversation it belongs to
 	inputs   *decide.Inputs
 	made     *decide.Decision
 	settled  bool          // the line is final without a decision, or the decision was made
@@ -300,6 +304,8 @@ type world struct {
 	threads       map[string]*held[ThreadRow] // by the thread's start
 	tombs         map[string]TombRow          // of authors and mentions that are gone, by where they stand
 	unsynced      map[string]bool             // brands whose people are not all known yet
+	often         identity.Often              // how often names occur; nil = not needed
+	crowdOf       int                         // how many persons the CRMs know
 	err           error                       // a reminder could not be written: the whole round goes again
 	p             *Pipeline
 }
@@ -379,7 +385,7 @@ func (p *Pipeline) gather(ctx context.Context, plan *Plan, todo []*one) (*world,
 	if err := glance(ctx, p.mentions, "-", fresh, w.mentions); err != nil {
 		return nil, err
 	}
-	var authors, writers, conversations, keys, threads []string
+	var authors, writers, conversations, threads []string
 	for _, o := range todo {
 		if o.settled {
 			continue
@@ -408,12 +414,6 @@ func (p *Pipeline) gather(ctx context.Context, plan *Plan, todo []*one) (*world,
 		if o.lost || o.event.Verb != flow.New || m.Private || m.Thread() != m.ID || exists(row) {
 			conversations = append(conversations, o.exchange)
 		}
-		o.keys = plan.Decider.Keys(*m)
-		for _, k := range o.keys {
-			if k.Kind != "author" {
-				keys = append(keys, p.hashed(k.Kind, k.Value))
-			}
-		}
 	}
 	if err := fetch(ctx, p.authors, "-", authors, w.authors); err != nil {
 		return nil, err
@@ -437,7 +437,7 @@ func (p *Pipeline) gather(ctx context.Context, plan *Plan, todo []*one) (*world,
 	if w.unsynced, err = p.unsynced(ctx, plan); err != nil {
 		return nil, err
 	}
-	return w, p.gatherPeople(ctx, w, todo, keys)
+	return w, p.gatherPeople(ctx, w, todo)
 }
 
 // gatherPast reads exchanges that another followed in their place, for mentions that belong to them.
@@ -459,30 +459,6 @@ func (p *Pipeline) gatherPast(ctx context.Context, w *world, todo []*one) error 
 		w.past[at.ID] = &held[ConversationRow]{Row: row}
 	}
 	return nil
-}
-
-// gatherPeople reads the persons that authors are linked to and those that strong keys lead to.
-func (p *Pipeline) gatherPeople(ctx context.Context, w *world, todo []*one, keys []string) error {
-	found := map[string]*held[KeyRow]{}
-	if err := fetch(ctx, p.keys, "-", keys, found); err != nil {
-		return err
-	}
-	var people []string
-	for _, k := range keys {
-		if row := found[k]; row.Version > 0 {
-			w.keys[k] = row.Value
-			people = append(append(people, row.Value.Person), row.Value.Others...)
-		}
-	}
-	for _, id := range sorted(w.authors) {
-		people = append(people, w.authors[id].Value.Person)
-	}
-	for _, o := range todo { // an attempt that died half way may have made one
-		if m := o.event.Mention; !o.settled && m.Private && len(o.keys) > 1 {
-			people = append(people, p.personOf(m.Author.ID))
-		}
-	}
-	return fetch(ctx, p.people, "-", people, w.people)
 }
 
 // deepest bounds how far a chain of answers within a batch is followed.

@@ -88,6 +88,7 @@ func (p *Pipeline) setKeys(ctx context.Context, person, place string, hashes []s
 		}
 		if len(hashes) == 0 {
 			delete(next, place)
+			delete(r.Value.Traits, place)
 		}
 		r.Value.Keys, gone = next, left(was, next)
 		return true, nil
@@ -126,6 +127,8 @@ func (p *Pipeline) addKey(ctx context.Context, hash string, k KeyRow) error {
 	_, err := p.keys.Update(ctx, hash, "-", func(r *store.Row[KeyRow]) (bool, error) {
 		v := &r.Value
 		switch {
+		case len(k.Known) > 0:
+			return v.join(k), nil
 		case v.Person == k.Person || slices.Contains(v.Others, k.Person):
 			return false, nil
 		case v.Person == "":
@@ -138,6 +141,45 @@ func (p *Pipeline) addKey(ctx context.Context, hash string, k KeyRow) error {
 		return true, nil
 	})
 	return err
+}
+
+// join adds who goes by a name, and tells whether that is news. Too many are as good as none.
+func (r *KeyRow) join(k KeyRow) bool {
+	if r.Hot {
+		return false
+	}
+	if r.Kind == "" {
+		*r = k
+		return true
+	}
+	i := slices.IndexFunc(r.Known, func(x KnownRow) bool { return x.Person == k.Known[0].Person })
+	switch {
+	case i >= 0 && r.Known[i].Traits.Equal(k.Known[0].Traits):
+		return false
+	case i >= 0:
+		r.Known = slices.Clone(r.Known)
+		r.Known[i] = k.Known[0]
+	case len(r.Known) >= maxKnown:
+		r.Known, r.Hot = nil, true
+	default:
+		r.Known = append(slices.Clone(r.Known), k.Known[0])
+	}
+	return true
+}
+
+// pass lets another go by a name in somebody's place; to = "" nobody.
+func (r *KeyRow) pass(from, to string) bool {
+	i := slices.IndexFunc(r.Known, func(x KnownRow) bool { return x.Person == from })
+	if i < 0 {
+		return false
+	}
+	r.Known = slices.Clone(r.Known)
+	if to == "" || slices.ContainsFunc(r.Known, func(x KnownRow) bool { return x.Person == to }) {
+		r.Known = slices.Delete(r.Known, i, i+1)
+	} else {
+		r.Known[i].Person = to
+	}
+	return true
 }
 
 // takeKeys lets keys lead to a person no more.
@@ -154,6 +196,9 @@ func (p *Pipeline) takeKeys(ctx context.Context, person string, hashes []string)
 func (p *Pipeline) moveKey(ctx context.Context, hash, from, to string) error {
 	row, err := p.keys.Update(ctx, hash, "-", func(r *store.Row[KeyRow]) (bool, error) {
 		v := &r.Value
+		if len(v.Known) > 0 {
+			return v.pass(from, to), nil
+		}
 		list := append([]string{v.Person}, v.Others...)
 		if !slices.Contains(list, from) {
 			return false, nil
@@ -272,4 +317,11 @@ func absorb(r *PersonRow, was PersonRow, account string, c flow.Change) {
 		}
 	}
 	r.Keys = keys
+	traits := map[string]identity.Traits{}
+	for _, list := range []map[string]identity.Traits{was.Traits, r.Traits} {
+		for _, place := range sorted(list) {
+			traits[place] = list[place]
+		}
+	}
+	r.Traits = traits
 }

@@ -187,17 +187,7 @@ func (w *world) inputs(o *one) *decide.Inputs {
 		known.Turns = slices.Clone(known.Turns)
 		in.Conversation = &known
 	}
-	for _, k := range o.keys {
-		if k.Kind == "author" {
-			continue
-		}
-		row := w.keys[w.p.hashed(k.Kind, k.Value)]
-		for _, id := range append([]string{row.Person}, row.Others...) {
-			if exists(w.people[id]) && w.people[id].Value.Erased.IsZero() {
-				in.Candidates = append(in.Candidates, decide.Candidate{Person: id, Key: k.Kind, Evidence: row.Evidence, Class: k.Class})
-			}
-		}
-	}
+	in.Candidates, in.People = w.candidates(o), w.crowdOf
 	in.Crowd, _ = w.crowd(o)
 	if w.unsynced[m.Brand] {
 		in.Unknown = append(in.Unknown, decide.UnknownKeys)
@@ -358,6 +348,9 @@ func (w *world) applyAuthor(o *one, d decide.Decision) {
 	}
 	if d.Outcome == string(ledger.Mention) {
 		a.Value.Score = lean(d.Score)
+	}
+	if o.judged.Print != "" {
+		a.Value.Judged = o.judged
 	}
 	a.dirty = true
 	id := d.Person

@@ -378,6 +378,16 @@ type flaky struct {
 	store.Store
 	items map[store.Key]store.Item
 	fail  func(verb string, item store.Item) error // before the write
+	gets  func(store.Key)                          // of every row that is read
+}
+
+func (f *flaky) Get(ctx context.Context, keys ...store.Key) ([]store.Item, error) {
+	for _, k := range keys {
+		if f.gets != nil {
+			f.gets(k)
+		}
+	}
+	return f.Store.Get(ctx, keys...)
 }
 
 func (f *flaky) each(verb string, items []store.Item, do func(store.Item) store.Result) []store.Result {

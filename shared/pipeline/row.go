@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"rapport/shared/decide"
+	"rapport/shared/decide/identity"
 	"rapport/shared/flow"
 	"rapport/shared/ledger"
 )
@@ -39,6 +40,14 @@ type AuthorRow struct {
 	Person   string      `json:"person,omitempty"`
 	Objected bool        `json:"objected,omitempty"` // tombstone: nothing may be stored
 	Applied  []string    `json:"applied,omitempty"`  // the newest events counted in Seen
+	Judged   Judged      `json:"judged,omitzero"`    // the profile by which it was looked for among the persons of the CRMs
+	Rejected []string    `json:"rejected,omitempty"` // persons that somebody said it is not
+}
+
+// Judged says which profile an author was looked for by, so that the same profile is not looked for again before Look.
+type Judged struct {
+	Print string    `json:"print,omitempty"` // hash of the profile
+	Look  time.Time `json:"look,omitzero"`   // CRMs change: from then on it is looked for again
 }
 
 // maxApplied bounds how many counted events an author remembers.
@@ -61,6 +70,8 @@ type PersonRow struct {
 	Person flow.Person         `json:"person"`
 	Keys   map[string][]string `json:"keys,omitempty"`  // place of a matching key in a CRM → its hashes, so that they go when it changes
 	Erased time.Time           `json:"erased,omitzero"` // tombstone: nothing may be stored, whatever a CRM still tells of its records
+
+	Traits map[string]identity.Traits `json:"traits,omitempty"` // place of a name in a CRM → what is compared with authors, hashed
 }
 
 // KeyRow leads from a strong key, hashed, to a person.
@@ -70,6 +81,15 @@ type KeyRow struct {
 	Evidence string `json:"evidence"`
 
 	Others []string `json:"others,omitempty"` // further persons whose records have it too: then it proves nothing
+
+	Known []KnownRow `json:"known,omitempty"` // of a name: who goes by it
+	Hot   bool       `json:"hot,omitempty"`   // of a name: so many go by it that only longer keys help
+}
+
+// KnownRow is one of those who go by a name, with what is compared.
+type KnownRow struct {
+	Person string          `json:"person"`
+	Traits identity.Traits `json:"traits"`
 }
 
 // RecordRow is the journal of one CRM record that more than one worker may write: what we wrote, by field, and how far.

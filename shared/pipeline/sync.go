@@ -5,6 +5,8 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"encoding/json"
+	"maps"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -195,14 +197,22 @@ func (p *Pipeline) syncPage(ctx context.Context, j *JobRow) (more bool, err erro
 	if !whole && len(rows) == 0 { // what came before the failure is kept
 		return true, err
 	}
+	before, traits := j.Done, []identity.Traits(nil)
 	for i := 0; i < len(rows); i += syncChunk {
 		part := rows[i:min(i+syncChunk, len(rows))]
-		if kerr := p.keepKeys(ctx, plan, conf, m, part); kerr != nil {
+		kept, kerr := p.keepKeys(ctx, plan, conf, m, part)
+		if kerr != nil {
 			return true, kerr
 		}
+		traits = append(traits, kept...)
 		at.After = part[len(part)-1].ID
 		j.Done += len(part)
 		j.advance(at)
+	}
+	if comparing(conf) {
+		if cerr := p.count(ctx, conf.Name, j.ID, before, traits); cerr != nil {
+			return true, cerr
+		}
 	}
 	j.Pages++
 	if whole && len(rows) < syncRows {
@@ -234,13 +244,15 @@ type known struct {
 	record crm.Row
 	places map[string][]string // place → hashes
 	kinds  map[string]string   // hash → kind
+	traits map[string]identity.Traits
 }
 
 // keepKeys makes the people of some records findable. Of each it keeps where the record is, and hashes; what a change told
-// of a record meanwhile is newer and stays.
-func (p *Pipeline) keepKeys(ctx context.Context, plan *Plan, conf config.Account, m config.Match, rows []crm.Row) error {
+// of a record meanwhile is newer and stays. It gives what each record's person is compared by.
+func (p *Pipeline) keepKeys(ctx context.Context, plan *Plan, conf config.Account, m config.Match, rows []crm.Row) ([]identity.Traits, error) {
 	var list []known
-	for _, row := range rows {
+	all := make([]identity.Traits, len(rows))
+	for i, row := range rows {
 		k := known{person: "p" + p.hashed("crm", conf.Name, m.Object, row.ID), record: row, places: map[string][]string{}, kinds: map[string]string{}}
 		if kind, id, ok := flow.SplitKey(row.Key); ok && kind == flow.KindPerson {
 			k.person = id
@@ -253,21 +265,65 @@ func (p *Pipeline) keepKeys(ctx context.Context, plan *Plan, conf config.Account
 				} else {
 					value = normal(plan, conf, kind, value)
 				}
-				if strings.TrimSpace(value) != "" {
-					place, h := keyPlace(conf, m.Object, row.ID, kind), p.hashed(kind, value)
-					k.places[place], k.kinds[h] = with1(k.places[place], h), kind
+				k.put(p, keyPlace(conf, m.Object, row.ID, kind), kind, kind, strings.TrimSpace(value))
+				if kind == identity.KeyEmail && len(m.Name) > 0 {
+					k.put(p, keyPlace(conf, m.Object, row.ID, identity.KeyDomain), identity.KeyDomain, identity.KeyDomain, identity.MailDomain(value))
 				}
 			}
 		}
+		all[i] = p.describe(conf, m, &k)
 		if len(k.places) > 0 {
 			list = append(list, k)
 		}
 	}
 	if err := p.putPeople(ctx, conf, m, list); err != nil {
-		return err
+		return nil, err
 	}
-	return p.putKeys(ctx, conf, list)
+	return all, p.putKeys(ctx, conf, list)
 }
+
+// put notes a key of a record. as is what it is looked up as, kind what it is.
+func (k *known) put(p *Pipeline, place, as, kind, value string) {
+	if value != "" {
+		h := p.hashed(as, value)
+		k.places[place], k.kinds[h] = with1(k.places[place], h), kind
+	}
+}
+
+// describe adds what a record's person is compared by, and the keys that lead to persons of such a name.
+func (p *Pipeline) describe(conf config.Account, m config.Match, k *known) identity.Traits {
+	at := func(kind string) string { return keyPlace(conf, m.Object, k.record.ID, kind) }
+	text := func(fields ...string) string {
+		var out []string
+		for _, f := range fields {
+			if s, _ := k.record.Fields[f].(string); s != "" {
+				out = append(out, s)
+			}
+		}
+		return strings.Join(out, " ")
+	}
+	for _, f := range m.Site {
+		k.put(p, at(identity.KeySite), identity.KeyDomain, identity.KeySite, identity.Domain(text(f)))
+	}
+	for _, f := range m.Handle {
+		k.put(p, at(identity.KeyHandle), identity.KeyHandle, identity.KeyHandle, identity.Handle(text(f)))
+	}
+	if len(m.Name) == 0 {
+		return identity.Traits{}
+	}
+	r := identity.Record{Name: text(m.Name...), City: text(m.City), Country: text(m.Country), Company: text(m.Company), Born: text(m.Born)}
+	t := r.Traits(p.short)
+	if blocks := r.Blocks(); len(blocks) > 0 {
+		for _, kind := range sorted(blocks) {
+			k.put(p, at(namePlace), kind, kind, blocks[kind])
+		}
+		k.traits = map[string]identity.Traits{at(namePlace): t}
+	}
+	return t
+}
+
+// namePlace is the place of what is made of a record's name.
+const namePlace = "name"
 
 // putPeople keeps who the records are about, all at once where they are new.
 func (p *Pipeline) putPeople(ctx context.Context, conf config.Account, m config.Match, list []known) error {
@@ -276,7 +332,7 @@ func (p *Pipeline) putPeople(ctx context.Context, conf config.Account, m config.
 	var records []*store.Row[RecordRow]
 	for _, k := range list {
 		c := flow.Change{Object: m.Object, Record: k.record.ID}
-		row := &store.Row[PersonRow]{Part: k.person, Sort: "-", Value: PersonRow{Person: flow.Person{ID: k.person, Updated: p.now()}, Keys: k.places}}
+		row := &store.Row[PersonRow]{Part: k.person, Sort: "-", Value: PersonRow{Person: flow.Person{ID: k.person, Updated: p.now()}, Keys: k.places, Traits: k.traits}}
 		link(&row.Value.Person, conf.Name, c, p.now())
 		key := flow.Key(flow.KindPerson, k.person)
 		people = append(people, row)
@@ -291,12 +347,14 @@ func (p *Pipeline) putPeople(ctx context.Context, conf config.Account, m config.
 		if !conflicted(res) {
 			continue
 		}
+		var gone []string
 		_, err := p.people.Update(ctx, k.person, "-", func(r *store.Row[PersonRow]) (bool, error) {
 			if r.Value.Person.Merged != "" || !r.Value.Erased.IsZero() {
 				clear(k.kinds)
 				return false, nil
 			}
-			news := false
+			news := r.Value.renew(k)
+			gone = r.Value.drop(keyPlace(conf, m.Object, k.record.ID, ""), k)
 			next := map[string][]string{}
 			for _, place := range sorted(r.Value.Keys) {
 				next[place] = r.Value.Keys[place]
@@ -315,8 +373,11 @@ func (p *Pipeline) putPeople(ctx context.Context, conf config.Account, m config.
 			r.Value.Keys = next
 			n := len(r.Value.Person.Links)
 			link(&r.Value.Person, conf.Name, flow.Change{Object: m.Object, Record: k.record.ID}, p.now())
-			return news || len(r.Value.Person.Links) != n, nil
+			return news || len(gone) > 0 || len(r.Value.Person.Links) != n, nil
 		})
+		if err == nil {
+			err = p.takeKeys(ctx, k.person, gone)
+		}
 		if err != nil {
 			return err
 		}
@@ -334,6 +395,42 @@ func (p *Pipeline) putPeople(ctx context.Context, conf config.Account, m config.
 	return nil
 }
 
+// renew takes in what a person is compared by, and tells whether that is news.
+func (r *PersonRow) renew(k known) bool {
+	news := false
+	next := maps.Clone(r.Traits)
+	for _, place := range sorted(k.traits) {
+		if old, ok := next[place]; !ok || !old.Equal(k.traits[place]) {
+			if next == nil {
+				next = map[string]identity.Traits{}
+			}
+			next[place], news = k.traits[place], true
+		}
+	}
+	r.Traits = next
+	return news
+}
+
+// drop takes out of a person's keys what a record does not hold any more, of those that no change tells of: names, domains,
+// sites and handles. It gives the hashes that stand nowhere else.
+func (r *PersonRow) drop(record string, k known) []string {
+	var was []string
+	next := maps.Clone(r.Keys)
+	for _, kind := range [...]string{namePlace, identity.KeyDomain, identity.KeySite, identity.KeyHandle} {
+		place := record + kind
+		if now := k.places[place]; len(next[place]) > 0 && !slices.Equal(next[place], now) {
+			was = append(was, next[place]...)
+			if delete(next, place); len(now) > 0 {
+				next[place] = now
+			} else {
+				delete(r.Traits, place)
+			}
+		}
+	}
+	r.Keys = next
+	return left(was, next)
+}
+
 func has(list []string, text string) bool {
 	for _, x := range list {
 		if x == text {
@@ -341,6 +438,17 @@ func has(list []string, text string) bool {
 		}
 	}
 	return false
+}
+
+// keyOf gives the row of one of the record's keys.
+func (k known) keyOf(hash string, conf config.Account) KeyRow {
+	kind := k.kinds[hash]
+	for _, place := range sorted(k.traits) {
+		if strings.HasSuffix(place, "#"+namePlace) && slices.Contains(k.places[place], hash) {
+			return KeyRow{Kind: kind, Known: []KnownRow{{k.person, k.traits[place]}}}
+		}
+	}
+	return keyOf(k.person, kind, conf)
 }
 
 // putKeys lets the keys lead to the people. One that is there already leads to both.
@@ -354,7 +462,7 @@ func (p *Pipeline) putKeys(ctx context.Context, conf config.Account, list []know
 	var again []late
 	for _, k := range list {
 		for _, h := range sorted(k.kinds) {
-			row := keyOf(k.person, k.kinds[h], conf)
+			row := k.keyOf(h, conf)
 			if given[h] { // two records of one call with one key
 				again = append(again, late{h, row})
 				continue

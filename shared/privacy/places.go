@@ -78,6 +78,7 @@ func Places() []Place {
 		{Store, "thread", "pipeline.ThreadRow", keepContent, none},
 		{Store, "person", "pipeline.PersonRow", keepLink, none},
 		{Store, "key", "pipeline.KeyRow", keepLink, none},
+		{Store, "often", "pipeline.OftenRow", keepState, none},
 		{Store, "line", "ledger.Line", keepProof, none},
 		{Store, "record", "pipeline.RecordRow", keepProof, none},
 		{Store, "foreign", "pipeline.ForeignRow", keepProof, none},

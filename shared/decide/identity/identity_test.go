@@ -9,9 +9,11 @@ import (
 
 func TestResolve(t *testing.T) {
 	a := func(p string) Candidate {
-		return Candidate{Person: p, Class: "A", Evidence: "e-mail sent in a private message"}
+		return Candidate{Person: p, Key: KeyEmail, Class: "A", Way: InPrivate, Evidence: "e-mail sent in a private message"}
 	}
-	b := func(p string) Candidate { return Candidate{Person: p, Class: "B", Evidence: "claimed in public"} }
+	b := func(p string) Candidate {
+		return Candidate{Person: p, Key: KeyEmail, Class: "B", Way: InProfile, Evidence: "claimed in public"}
+	}
 	for _, c := range []struct {
 		name, known, person string
 		candidates          []Candidate
@@ -26,7 +28,7 @@ func TestResolve(t *testing.T) {
 		{"known, and evidence for another", "p1", "p1", []Candidate{a("p2"), b("p3")}, false, 2},
 		{"A beside B for the same", "", "p1", []Candidate{b("p1"), a("p1"), b("p2")}, true, 1},
 	} {
-		got := Resolve(c.known, c.candidates)
+		got := Resolve(c.known, c.candidates, 0)
 		if got.Person != c.person || (got.Link != nil) != c.link || len(got.Suggest) != c.suggest || got.Reason == "" {
 			t.Errorf("%s: %+v", c.name, got)
 		}
