@@ -5,6 +5,7 @@ import (
 	"net/url"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -106,7 +107,19 @@ func vendor(platform string, private bool) networktest.Vendor {
 		return r
 	}
 	return networktest.Vendor{
-		Handler: s, Page: 3, Account: account(platform),
+		Handler: s, Page: 25, Account: account(platform),
+		Say: func(count int) (ids []string) {
+			on := s.Say(twin.Post{Platform: platform, Text: "Neu im Laden.", At: noon.AddDate(0, 0, -40)})
+			for i := range count {
+				who := "3" + strconv.Itoa(i%7)
+				if private {
+					ids = append(ids, "meta:"+s.Write(platform, who, "Frage "+strconv.Itoa(i)))
+				} else {
+					ids = append(ids, "meta:"+s.Say(twin.Post{Platform: platform, By: who, On: on, Text: "Frage " + strconv.Itoa(i), At: noon.Add(-time.Duration(i) * time.Hour)}))
+				}
+			}
+			return ids
+		},
 		Posts: func() (out []string) {
 			for _, p := range s.Sent() {
 				out = append(out, p.Text)

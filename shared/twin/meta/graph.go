@@ -4,10 +4,12 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -164,10 +166,12 @@ func (c *call) route(path string) {
 		c.below(id)
 	case edge == "mentions" && post:
 		c.mention()
-	case (edge == "feed" || edge == "media") && c.blind:
+	case (edge == "feed" || edge == "media" || edge == "tagged") && c.blind:
 		c.fail(403, 10, 0, "(#10) Application does not have permission for this action")
-	case edge == "feed" || edge == "media":
-		c.answer(map[string]any{"data": []any{}})
+	case edge == "feed" || edge == "media" || edge == "tagged":
+		c.posts(edge)
+	case edge == "messages":
+		c.talk(id)
 	case edge == "" && strings.HasPrefix(c.q.Get("fields"), "mentioned_"):
 		c.mentioned()
 	case edge == "":
@@ -272,6 +276,9 @@ func (c *call) node(t *thing) map[string]any {
 	if t.Parent != "" {
 		n["parent"] = map[string]any{"id": t.Parent}
 	}
+	if t.Photo != "" {
+		n["attachments"] = map[string]any{"data": []any{map[string]any{"media_type": "photo", "media": map[string]any{"image": map[string]any{"src": t.Photo}}}}}
+	}
 	return n
 }
 
@@ -336,33 +343,141 @@ func (c *call) mention() {
 	}
 }
 
-// below lists answers, newest first.
+// posts lists what stands on the Page or account, or elsewhere with the Page tagged, newest first.
+func (c *call) posts(edge string) {
+	platform := map[bool]string{true: Instagram, false: Facebook}[edge == "media"]
+	since, _ := strconv.ParseInt(c.q.Get("since"), 10, 64) // 0 = all
+	along := nested(c.q.Get("fields"), "comments")
+	var list []any
+	for _, t := range c.newest(func(t *thing) bool {
+		return t.Platform == platform && t.On == "" && t.Stars == 0 && t.Mention == (edge == "tagged") && t.at.Unix() >= since
+	}) {
+		n := c.node(t)
+		if below := c.under(t.id); along > 0 && len(below) > 0 {
+			n["comments"] = c.page(below, along, "")
+		}
+		list = append(list, n)
+	}
+	c.answer(c.page(list, c.limit(), c.q.Get("after")))
+}
+
+// newest gives what is there still, newest first.
+func (c *call) newest(which func(*thing) bool) []*thing {
+	var list []*thing
+	for _, t := range c.order {
+		if !t.gone && which(t) {
+			list = append(list, t)
+		}
+	}
+	slices.SortStableFunc(list, func(a, b *thing) int { return b.at.Compare(a.at) })
+	return list
+}
+
+// under gives the comments on something, newest first: on Facebook answers stand among them, on Instagram below each.
+func (c *call) under(id string) []any {
+	list := []any{}
+	along := nested(c.q.Get("fields"), "replies")
+	for _, t := range c.newest(func(t *thing) bool {
+		return t.Parent == id || t.On == id && (t.Parent == "" || t.Platform == Facebook)
+	}) {
+		n := c.node(t)
+		if below := c.under(t.id); along > 0 && t.Platform == Instagram && len(below) > 0 {
+			n["replies"] = c.page(below, along, "")
+		}
+		list = append(list, n)
+	}
+	return list
+}
+
+// below lists comments and answers.
 func (c *call) below(id string) {
 	if t := c.things[id]; t == nil || t.gone {
 		c.missing(id)
 		return
 	}
-	data := []any{}
-	for _, t := range slices.Backward(c.order) {
-		if (t.Parent == id || t.Parent == "" && t.On == id) && !t.gone {
-			data = append(data, c.node(t))
-		}
-	}
-	c.answer(map[string]any{"data": data})
+	c.answer(c.page(c.under(id), c.limit(), c.q.Get("after")))
 }
 
+// limit is how much of a list is asked for.
+func (c *call) limit() int {
+	if n, err := strconv.Atoi(c.q.Get("limit")); err == nil && n > 0 {
+		return n
+	}
+	return 25
+}
+
+// nested reads how much of a list within a list is asked for, as in comments.order(x).limit(25){…}; 0 = nothing of it.
+func nested(fields, edge string) int {
+	_, rest, found := strings.Cut(fields, edge+".")
+	rest, _, _ = strings.Cut(rest, "{")
+	_, rest, _ = strings.Cut(rest, "limit(")
+	n, err := strconv.Atoi(strings.TrimSuffix(rest, ")"))
+	if !found || err != nil {
+		return 0
+	}
+	return n
+}
+
+// page cuts a list at a cursor.
+func (c *call) page(list []any, limit int, after string) map[string]any {
+	from, _ := strconv.Atoi(strings.TrimPrefix(after, "at")) // "" = the beginning
+	from = min(max(from, 0), len(list))
+	end := min(from+limit, len(list))
+	paging := map[string]any{"cursors": map[string]any{"before": "at" + strconv.Itoa(from), "after": "at" + strconv.Itoa(end)}}
+	if end < len(list) {
+		paging["next"] = "https://graph.facebook.com/next"
+	}
+	return map[string]any{"data": append([]any{}, list[from:end]...), "paging": paging}
+}
+
+// conversations lists who talks with the account, whoever wrote last first; of one person only, where that is asked.
 func (c *call) conversations() {
 	platform := map[bool]string{true: Instagram, false: Facebook}[c.q.Get("platform") == "instagram"]
-	list := c.talks[platform+"/"+c.q.Get("user_id")]
-	messages := []any{}
-	for _, m := range slices.Backward(list) {
-		messages = append(messages, map[string]any{"id": m.id, "message": m.text, "from": map[string]any{"id": m.from}, "created_time": stamp(m.at)})
+	var keys []string
+	for _, key := range slices.Sorted(maps.Keys(c.talks)) {
+		with, ok := strings.CutPrefix(key, platform+"/")
+		if who := c.q.Get("user_id"); ok && len(c.talks[key]) > 0 && (who == "" || who == with) {
+			keys = append(keys, key)
+		}
 	}
-	data := []any{}
-	if len(list) > 0 {
-		data = append(data, map[string]any{"id": "t_1", "messages": map[string]any{"data": messages}})
+	last := func(key string) time.Time { return c.talks[key][len(c.talks[key])-1].at }
+	slices.SortStableFunc(keys, func(a, b string) int { return last(b).Compare(last(a)) })
+	var list []any
+	for _, key := range keys {
+		_, with, _ := strings.Cut(key, "/")
+		list = append(list, map[string]any{"id": "t_" + strings.ReplaceAll(key, "/", "-"), "updated_time": stamp(last(key)),
+			"participants": map[string]any{"data": []any{map[string]any{"id": with, "name": c.name(with, platform)}, map[string]any{"id": c.self(platform)}}},
+			"messages":     c.page(c.notes(key), max(nested(c.q.Get("fields"), "messages"), 1), "")})
 	}
-	c.answer(map[string]any{"data": data})
+	c.answer(c.page(list, c.limit(), c.q.Get("after")))
+}
+
+// notes gives the messages of a conversation, newest first.
+func (c *call) notes(key string) []any {
+	platform, with, _ := strings.Cut(key, "/")
+	list := []any{}
+	for _, m := range slices.Backward(c.talks[key]) {
+		to := with
+		if m.from == with {
+			to = c.self(platform)
+		}
+		if !m.gone {
+			list = append(list, map[string]any{"id": m.id, "message": m.text, "from": map[string]any{"id": m.from}, "created_time": stamp(m.at),
+				"to": map[string]any{"data": []any{map[string]any{"id": to}}}})
+		}
+	}
+	return list
+}
+
+// talk lists the messages of one conversation.
+func (c *call) talk(id string) {
+	key, ok := strings.CutPrefix(id, "t_")
+	key = strings.Replace(key, "-", "/", 1)
+	if !ok || len(c.talks[key]) == 0 {
+		c.missing(id)
+		return
+	}
+	c.answer(c.page(c.notes(key), c.limit(), c.q.Get("after")))
 }
 
 // message sends a private message.
