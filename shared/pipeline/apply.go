@@ -259,15 +259,7 @@ func (p *Pipeline) amendConversation(ctx context.Context, j *JobRow, is, was *fl
 		}
 		c := &r.Value.Conversation
 		if j.Kind == JobReplay && was != nil && was.ID == is.ID {
-			follow(&c.Subject, was.Subject, is.Subject)
-			follow(&c.Department, was.Department, is.Department)
-			follow(&c.Priority, was.Priority, is.Priority)
-			follow(&c.Severity, was.Severity, is.Severity)
-			follow(&c.Action, was.Action, is.Action)
-			follow(&c.Case, was.Case, is.Case)
-			if c.Due.Equal(was.Due) {
-				c.Due = is.Due
-			}
+			pursue(c, was, is)
 		}
 		r.Value.Amended = j.ID
 		c.Updated = p.now()
@@ -275,6 +267,19 @@ func (p *Pipeline) amendConversation(ctx context.Context, j *JobRow, is, was *fl
 		return true
 	})
 	return is.ID, row.Value.Conversation.Revision, err
+}
+
+// pursue lets an exchange follow another decision where it still is as it was decided then; its status stays.
+func pursue(c, was, is *flow.Conversation) {
+	follow(&c.Subject, was.Subject, is.Subject)
+	follow(&c.Department, was.Department, is.Department)
+	follow(&c.Priority, was.Priority, is.Priority)
+	follow(&c.Severity, was.Severity, is.Severity)
+	follow(&c.Action, was.Action, is.Action)
+	follow(&c.Case, was.Case, is.Case)
+	if c.Due.Equal(was.Due) {
+		c.Due = is.Due
+	}
 }
 
 // follow changes a value that still is what it was.

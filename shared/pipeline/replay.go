@@ -10,6 +10,7 @@ import (
 	"maps"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -19,6 +20,7 @@ import (
 	"rapport/shared/fault"
 	"rapport/shared/flow"
 	"rapport/shared/ledger"
+	"rapport/shared/store"
 )
 
 // Replayed tells what a candidate configuration would have made of what was received in a time.
@@ -87,7 +89,7 @@ func (p *Pipeline) Replay(ctx context.Context, candidate *Plan, accounts []strin
 
 func (p *Pipeline) replaying(candidate *Plan) *replay {
 	r := &replay{p: p, candidate: candidate, plans: map[string]*Plan{}, done: map[string]bool{}, jobs: map[string]*JobRow{},
-		exchanges: map[string]*flow.Conversation{}, seen: map[string]decide.Seen{},
+		exchanges: map[string]exchange{}, seen: map[string]pair[decide.Seen]{},
 		was: map[string]shown{}, is: map[string]shown{}, writes: map[string]*Write{}}
 	if candidate != nil {
 		r.out.Config = candidate.Doc.Hash
@@ -139,6 +141,9 @@ func (r *replay) through(ctx context.Context, list refs, visit func(context.Cont
 			continue
 		}
 		if err == nil {
+			batch.Entries, err = r.p.counting(ctx, ref, batch.Entries)
+		}
+		if err == nil {
 			err = r.batch(ctx, batch, visit)
 		}
 		if err != nil {
@@ -146,6 +151,29 @@ func (r *replay) through(ctx context.Context, list refs, visit func(context.Cont
 		}
 	}
 	return nil
+}
+
+// counting leaves out the receipts of attempts that came to nothing: the ledger names the batch with the one that counts.
+func (p *Pipeline) counting(ctx context.Context, ref string, entries []archive.Entry) ([]archive.Entry, error) {
+	var keys []store.Key
+	var of []int // entries
+	for i, e := range entries {
+		receipt, index, ok := strings.Cut(e.Line, "/")
+		if n, err := strconv.Atoi(index); ok && err == nil && len(e.Inputs) > 0 {
+			at := ledger.At(e.Account, e.At, receipt, n)
+			keys, of = append(keys, p.lines.Key(at.Part, at.Sort)), append(of, i)
+		}
+	}
+	rows, err := p.lines.Get(ctx, keys...)
+	if err != nil {
+		return nil, err
+	}
+	for n, row := range rows {
+		if row.Version > 0 && row.Value.Archive != ref {
+			entries[of[n]].Inputs = nil // others may have been read from the same body
+		}
+	}
+	return entries, nil
 }
 
 // judge decides with a plan and compares with what was decided.
@@ -169,12 +197,12 @@ type replay struct {
 	candidate *Plan
 	plans     map[string]*Plan // of that time, by hash
 	done      map[string]bool  // lines: a crash may have archived an event twice
-	exchanges map[string]*flow.Conversation
-	seen      map[string]decide.Seen // by author; both only where the candidate made them other than recorded
-	was, is   map[string]shown       // what records hold so far, as it was and by the candidate
-	writes    map[string]*Write      // records that differ so far
-	jobs      map[string]*JobRow     // that amended receipts
-	account   string                 // of the batches at hand, and their hour
+	exchanges map[string]exchange
+	seen      map[string]pair[decide.Seen] // by author; both only where the candidate made them other than recorded
+	was, is   map[string]shown             // what records hold so far, as it was and by the candidate
+	writes    map[string]*Write            // records that differ so far
+	jobs      map[string]*JobRow           // that amended receipts
+	account   string                       // of the batches at hand, and their hour
 	hour      time.Time
 	at        time.Time            // of the batch at hand
 	newer     map[string]amendment // receipts of that hour that replace others, by line
@@ -267,15 +295,16 @@ func (r *replay) plan(ctx context.Context, hash string) (*Plan, error) {
 	return plan, nil
 }
 
-// laid puts what the candidate made of earlier events over recorded Inputs.
+// laid puts what the candidate made of earlier events over recorded Inputs. What others did in between stays: an agent who
+// closed the exchange, an event that was decided between.
 func (r *replay) laid(in decide.Inputs) decide.Inputs {
 	m := in.Event.Mention
-	if s, ok := r.seen[m.Author.ID]; ok {
-		in.Seen = s
+	if s, ok := r.seen[m.Author.ID]; ok && in.Seen == s.was {
+		in.Seen = s.is
 	}
 	if place := flow.ConversationID(m.Account, m.Thread(), m.Author.ID, m.Private); m.Author.ID != "" && m.Direction != flow.Out {
 		if c, ok := r.exchanges[place]; ok {
-			in.Conversation = c
+			in.Conversation = c.over(in.Conversation)
 		}
 	}
 	return in
@@ -284,8 +313,8 @@ func (r *replay) laid(in decide.Inputs) decide.Inputs {
 // remember keeps what the candidate made otherwise, for the events that follow.
 func (r *replay) remember(in decide.Inputs, was, is decide.Decision) {
 	if author := in.Event.Mention.Author.ID; author != "" && in.Event.Mention.Direction != flow.Out {
-		if _, laid := r.seen[author]; laid || !reflect.DeepEqual(was.Seen, is.Seen) {
-			r.seen[author] = is.Seen
+		if delete(r.seen, author); was.Seen != is.Seen {
+			r.seen[author] = pair[decide.Seen]{was.Seen, is.Seen}
 		}
 	}
 	for _, d := range []*flow.Conversation{was.Conversation, is.Conversation} {
@@ -293,12 +322,29 @@ func (r *replay) remember(in decide.Inputs, was, is decide.Decision) {
 			continue
 		}
 		place := flow.Place(d.ID)
-		if _, laid := r.exchanges[place]; laid || !reflect.DeepEqual(was.Conversation, is.Conversation) {
-			if is.Conversation != nil || !laid {
-				r.exchanges[place] = is.Conversation
-			}
+		if delete(r.exchanges, place); !reflect.DeepEqual(was.Conversation, is.Conversation) {
+			r.exchanges[place] = exchange{was.Conversation, is.Conversation}
 		}
 	}
+}
+
+// pair is what an event left, as it was and by the candidate.
+type pair[T any] struct{ was, is T }
+
+type exchange pair[*flow.Conversation]
+
+// over changes a recorded exchange as the candidate would have: only what still is as it was decided then.
+func (x exchange) over(recorded *flow.Conversation) *flow.Conversation {
+	if recorded == nil || x.was == nil || x.is == nil || x.was.ID != recorded.ID || x.is.ID != recorded.ID {
+		return x.is
+	}
+	c := *recorded
+	pursue(&c, x.was, x.is)
+	follow(&c.Status, x.was.Status, x.is.Status)
+	if len(x.was.Turns) != len(x.is.Turns) && reflect.DeepEqual(c.Turns, x.was.Turns) {
+		c.Turns = x.is.Turns
+	}
+	return &c
 }
 
 // parse reads the event again where the candidate reads bodies otherwise than the configuration of that time. What the

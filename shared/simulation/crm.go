@@ -206,7 +206,7 @@ func (m *model) watch(have *row, r crm.Record) {
 		if i, ok := n.(int); ok {
 			rev = float64(i)
 		}
-		if rev < have.revision {
+		if rev < have.revision && !s.undone { // an undo gives it back what it held before
 			s.violate("%s: %s goes back from revision %.0f to %.0f", m.name, r.Key, have.revision, rev)
 		}
 		have.revision = max(have.revision, rev)

@@ -25,7 +25,11 @@ type answer struct {
 
 // disturb changes the world: humans, agents, configuration, the end of a process.
 func (s *Sim) disturb() {
-	switch s.rng.IntN(13) {
+	kind := s.rng.IntN(13)
+	if s.amending {
+		kind = []int{0, 6, 9, 10}[kind%4]
+	}
+	switch kind {
 	case 0, 1:
 		s.keyed.humanEdits()
 	case 2, 3:
@@ -53,7 +57,7 @@ func (s *Sim) disturb() {
 		}
 	case 11:
 		s.count(configTurns)
-		s.app.Use(s.options.Plans[s.rng.IntN(len(s.options.Plans))])
+		s.app.Use(s.options.Plans[s.rng.IntN(2)])
 		s.log("the configuration changes")
 	case 12:
 		if s.rng.IntN(2) == 0 {

@@ -81,6 +81,8 @@ type Sim struct {
 	workers  []*worker
 	active   *worker
 	calm     bool // no more faults: the world recovers
+	amending bool // a replay or an undo is written: the configuration stays
+	undone   bool // something was taken back
 	burst    time.Time
 	faults   int
 	late     int // faults of a calm world
@@ -130,6 +132,9 @@ var errLost = errors.New("the connection was cut")
 // begun is when every history begins.
 func begun() time.Time { return time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC) }
 
+// againEvery thins out the runs that go on after the day with a replay and an undo.
+const againEvery = 4
+
 // limit is how long a worker may run; the platform ends it then. Claims outlast it, leases outlast claims.
 const (
 	limit      = 20 * time.Second
@@ -157,6 +162,9 @@ func Run(o Options) (res Result) {
 	s.sealAll()
 	s.verify()
 	s.verifySeals()
+	if o.Seed%againEvery == 0 {
+		s.again()
+	}
 	res.Kinds, res.Mentions, res.Found = s.kinds, len(s.net.ids), s.found
 	res.Steps, res.Faults, res.Events, res.Searched, res.History, res.Violations = s.steps, s.faults, s.net.taken, s.searched, s.history.Sum64(), s.violations
 	res.Amended = s.amended
@@ -214,7 +222,7 @@ func Plans() ([]*pipeline.Plan, error) {
 	crms := map[string]crm.CRM{"keyed": newModel(s, "keyed", true), "list": newModel(s, "list", false), "watch": newModel(s, "watch", true)}
 	connectors := app.Connectors(map[string]network.Network{"net": &net{}}, crms)
 	var plans []*pipeline.Plan
-	for variant := 1; variant <= 2; variant++ {
+	for variant := 1; variant <= 3; variant++ {
 		doc, err := config.Load([]byte(document(variant)), config.Options{File: "simulation", Connectors: connectors})
 		if err != nil {
 			return nil, err

@@ -22,8 +22,11 @@ import (
 // document is the configuration; its variants differ in a rule and a field, and are switched in flight.
 func document(variant int) string {
 	extra, route := `"one"`, "service"
-	if variant == 2 {
+	switch variant {
+	case 2:
 		extra, route = `"two"`, "product"
+	case 3: // by which the day is replayed
+		extra, route = `"three"`, "sales"
 	}
 	return fmt.Sprintf(`version: 1
 brands:
