@@ -429,10 +429,13 @@ func logIn(c *cobra.Command, f *flags, account, redirect, code string) error {
 			return fault.New(fault.Invalid, "no code was given (%w); `rapport connect %s --code CODE` goes on from here", err, account)
 		}
 	}
-	var targets []network.Target
-	err := f.call(c.Context(), "account/login", localrun.Grant{Account: account, Redirect: redirect, Code: code}, &targets)
-	for _, t := range targets {
+	var got localrun.Login
+	err := f.call(c.Context(), "account/login", localrun.Grant{Account: account, Redirect: redirect, Code: code}, &got)
+	for _, t := range got.Targets {
 		fmt.Fprintf(w, "can act for %s %s\n", t.ID, t.Title)
+	}
+	if got.Choose {
+		fmt.Fprintf(w, "set the id of account %s to one of these in the configuration; it works then without another log-in\n", account)
 	}
 	return err
 }

@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"rapport/shared/config"
@@ -14,6 +15,35 @@ import (
 // Cost tells what a stretch of time cost: AWS by the prices of a region ("" = the default), reckoned from what the ledger
 // says became of each event; the networks' fees and the calls of CRMs as they were counted.
 func (a *App) Cost(ctx context.Context, from, to time.Time, region string) (cost.Report, error) {
+	plan, err := a.Plan(ctx, "")
+	if err != nil {
+		return cost.Report{}, err
+	}
+	var names []string
+	for _, conf := range plan.Doc.Networks {
+		names = append(names, conf.Name)
+	}
+	for _, h := range plan.Doc.Hooks { // what reached no account stands under its hook
+		if !slices.Contains(names, h.Name) {
+			names = append(names, h.Name)
+		}
+	}
+	return a.CostOf(ctx, from, to, region, func(add func(ledger.Line)) error {
+		for _, name := range names {
+			err := a.Lines(ctx, name, from, to, func(_ ledger.Place, l ledger.Line) error {
+				add(l)
+				return nil
+			})
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// CostOf is Cost of the lines that each gives.
+func (a *App) CostOf(ctx context.Context, from, to time.Time, region string, each func(add func(ledger.Line)) error) (cost.Report, error) {
 	list, err := cost.Of(region)
 	if err != nil {
 		return cost.Report{}, err
@@ -22,32 +52,20 @@ func (a *App) Cost(ctx context.Context, from, to time.Time, region string) (cost
 	if err != nil {
 		return cost.Report{}, err
 	}
-	names := map[string]bool{}
-	for _, h := range plan.Doc.Hooks { // what reached no account stands under its hook
-		names[h.Name] = true
-	}
 	fold := cost.NewFold(list, func(account string) bool {
 		conf, ok := plan.Doc.Network(account)
 		return !ok || conf.Hook != ""
 	})
+	if err := each(fold.Add); err != nil {
+		return cost.Report{}, err
+	}
 	var reads []cost.Reading
 	for _, conf := range plan.Doc.Networks {
-		delete(names, conf.Name)
-		if err := a.fold(ctx, fold, conf.Name, from, to); err != nil {
-			return cost.Report{}, err
-		}
 		read, err := a.reading(ctx, list, conf, from, to)
 		if err != nil {
 			return cost.Report{}, err
 		}
 		reads = append(reads, read)
-	}
-	for _, h := range plan.Doc.Hooks {
-		if names[h.Name] {
-			if err := a.fold(ctx, fold, h.Name, from, to); err != nil {
-				return cost.Report{}, err
-			}
-		}
 	}
 	called := map[string]int{}
 	for _, conf := range plan.Doc.CRMs {
@@ -60,13 +78,6 @@ func (a *App) Cost(ctx context.Context, from, to time.Time, region string) (cost
 		}
 	}
 	return fold.Report(from, to, reads, called), nil
-}
-
-func (a *App) fold(ctx context.Context, f *cost.Fold, account string, from, to time.Time) error {
-	return a.Lines(ctx, account, from, to, func(_ ledger.Place, l ledger.Line) error {
-		f.Add(l)
-		return nil
-	})
 }
 
 // calls counts an account's calls; -1 where nobody does.

@@ -50,6 +50,8 @@ type accountPage struct {
 	Needs    []network.Need    `json:"needs,omitempty"`
 	Findings []network.Finding `json:"findings,omitempty"`
 	LogIn    bool              `json:"log_in,omitempty"` // at the vendor
+	Ask      bool              `json:"-"`                // the vendor, whether it sends webhooks
+	Draft    bool              `json:"draft,omitempty"`  // it is not published yet
 	Own      bool              `json:"-"`                // may be tested by who looks
 }
 
@@ -124,10 +126,7 @@ func (c *Console) accountPage(q *request) (accountPage, error) {
 		p.Secrets = append(p.Secrets, h)
 	}
 	if k, ok := plan.Doc.Hook(a.Hook); ok {
-		p.Address = c.Pipeline.Ports.Base + "/hooks/" + k.Name
-		if k.Path != "" {
-			p.Address = c.Pipeline.Ports.Base + k.Path
-		}
+		p.Address = c.hookAddress(k.Name, k.Path)
 	}
 	if isCRM {
 		objects, _ := objectsOf(plan.Doc, a)
@@ -136,6 +135,13 @@ func (c *Console) accountPage(q *request) (accountPage, error) {
 		}
 	}
 	_, p.LogIn = c.connector(a.Kind).(network.Authorizer)
+	if a.Hook != "" {
+		_, p.Ask = c.connector(a.Kind).(network.Subscriber)
+	}
+	if present, err := c.plan(ctx); err == nil {
+		_, _, published := find(present.Doc, a.Name)
+		p.Draft = !published
+	}
 	return p, nil
 }
 
@@ -208,7 +214,7 @@ func (c *Console) pause(q *request) (answer, error) {
 	return answer{To: "/draft", Say: "In the draft: pause"}, err
 }
 
-// mode puts a write mode into the draft. What it would write shows the draft's dry run, before anything is published.
+// mode puts a write mode into the draft. Before it can be published by hand its dry run shows what it would write.
 func (c *Console) mode(q *request) (answer, error) {
 	object, mode := q.value("object"), q.value("mode")
 	if mode != "write" && mode != "observe" {
@@ -221,7 +227,10 @@ func (c *Console) mode(q *request) (answer, error) {
 		put(under(n, "modes", yaml.MappingNode), object, textNode(mode))
 		return nil
 	})
-	return answer{To: "/draft", Say: "In the draft: " + object + " → " + mode}, err
+	if err != nil || mode == "observe" {
+		return answer{To: "/draft", Say: "In the draft: " + object + " → " + mode}, err
+	}
+	return c.try(q) // so that nobody switches without having seen what would be written
 }
 
 func (c *Console) setSettings(q *request) (answer, error) {

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"rapport/shared/config"
+	"rapport/shared/cost"
 	"rapport/shared/crm"
 	"rapport/shared/fault"
 	"rapport/shared/ledger"
@@ -36,6 +37,9 @@ type Backend interface {
 	Learn(ctx context.Context, account string) error
 	SetupPlan(ctx context.Context, account string) ([]crm.Step, error)
 	SecretRef(ctx context.Context, account, name string) string
+	LogInAddress(ctx context.Context, account, redirect, state string) (string, error)
+	LogIn(ctx context.Context, account, redirect, code string) (target network.Target, all []network.Target, err error)
+	CostOf(ctx context.Context, from, to time.Time, region string, each func(add func(ledger.Line)) error) (cost.Report, error)
 }
 
 // Options is what a Console stands on. Pipeline, Backend and Queue are required.

@@ -2,10 +2,13 @@ package console
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"strconv"
+	"strings"
 	"time"
 
 	"rapport/shared/config"
@@ -122,8 +125,10 @@ func (c *Console) edit(q *request) (answer, error) {
 }
 
 type versionPage struct {
-	Version config.Version  `json:"version"`
-	Changes []config.Change `json:"changes"`
+	Version config.Version   `json:"version"`
+	Changes []config.Change  `json:"changes"`
+	With    int              `json:"with,omitempty"` // the version that it is compared with
+	Others  []config.Version `json:"-"`
 }
 
 func (c *Console) version(q *request) (answer, error) {
@@ -140,14 +145,22 @@ func (c *Console) version(q *request) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
+	with := n - 1
+	if text := q.value("with"); text != "" {
+		if with, err = strconv.Atoi(text); err != nil || with < 1 {
+			return answer{}, fault.New(fault.NotFound, "versions have numbers from 1")
+		}
+	}
+	p.With = with
 	var before *config.Document
-	if n > 1 {
-		if old, err := c.Backend.Version(q.r.Context(), n-1); err == nil {
+	if with > 0 {
+		if old, err := c.Backend.Version(q.r.Context(), with); err == nil {
 			before, _ = config.Load([]byte(old.Text), config.Options{}) // it was right when it was published
 		}
 	}
 	p.Changes = config.Diff(before, now)
-	return answer{Title: "Version " + q.value("number"), Data: p}, nil
+	p.Others, err = c.Backend.History(q.r.Context(), 50)
+	return answer{Title: "Version " + q.value("number"), Data: p}, err
 }
 
 func (c *Console) rollback(q *request) (answer, error) {
@@ -197,7 +210,7 @@ func (c *Console) draft(q *request) (answer, error) {
 	}
 	c.mu.Lock()
 	for _, id := range sortedKeys(c.trials) {
-		if t := c.trials[id].copy(); t.text == d.Text {
+		if t := c.trials[id].copy(); t.Kind == "" && t.text == d.Text {
 			p.Trials = append(p.Trials, t)
 		}
 	}
@@ -243,7 +256,11 @@ func (c *Console) discard(q *request) (answer, error) {
 // store where processes sleep between calls.
 type trial struct {
 	ID    string             `json:"id"`
-	Hours int                `json:"hours"`
+	Kind  string             `json:"kind,omitempty"` // "" = of the draft; undo, replay
+	Hours int                `json:"hours,omitempty"`
+	From  time.Time          `json:"from,omitzero"`
+	To    time.Time          `json:"to,omitzero"`
+	Event string             `json:"event,omitempty"`
 	By    string             `json:"by"`
 	At    time.Time          `json:"at"`
 	Done  bool               `json:"done"`
@@ -252,7 +269,43 @@ type trial struct {
 	Of    *pipeline.Replayed `json:"result,omitempty"`
 	More  int                `json:"more,omitempty"` // writes that are not shown
 	text  string
+
+	Accounts []string        `json:"accounts,omitempty"` // of an undo or replay
+	Differs  []differing     `json:"differs,omitempty"`  // decisions that would be otherwise
+	Changes  []config.Change `json:"changes,omitempty"`  // of the draft
 }
+
+// differing is a decision that would be made otherwise, and in what.
+type differing struct {
+	Mention string          `json:"mention"`
+	In      []config.Change `json:"in"`
+}
+
+// differences tells of decisions what is otherwise, by the names that stand at their top.
+func differences(list []pipeline.Change) []differing {
+	var out []differing
+	for _, x := range list[:min(len(list), shownWrites)] {
+		var was, is map[string]json.RawMessage
+		if json.Unmarshal(x.Was, &was) != nil || json.Unmarshal(x.Is, &is) != nil {
+			continue
+		}
+		d := differing{Mention: x.Mention}
+		all := maps.Clone(is)
+		maps.Copy(all, was)
+		for _, name := range sortedKeys(all) {
+			if name != "receipts" && name != "conversation" && string(was[name]) != string(is[name]) {
+				d.In = append(d.In, config.Change{Path: name, Old: plainJSON(was[name]), New: plainJSON(is[name])})
+			}
+		}
+		if len(d.In) > 0 {
+			out = append(out, d)
+		}
+	}
+	return out
+}
+
+// plainJSON writes a piece of JSON as people read it.
+func plainJSON(raw json.RawMessage) string { return cut(strings.Trim(string(raw), `"`), 160) }
 
 func (t *trial) copy() *trial {
 	x := *t
@@ -275,7 +328,18 @@ func (c *Console) try(q *request) (answer, error) {
 	if err != nil || hours < 1 || hours > 24*31 {
 		hours = 24
 	}
-	t := &trial{ID: c.Pipeline.Ports.NewID(), Hours: hours, By: q.who.User, At: c.now(), text: d.Text}
+	t := &trial{Hours: hours, text: d.Text}
+	if present, err := c.plan(q.r.Context()); err == nil {
+		t.Changes = config.Diff(present.Doc, plan.Doc)
+	}
+	return c.rehearse(q, t, func(ctx context.Context) (pipeline.Replayed, error) {
+		return c.Pipeline.Replay(ctx, plan, places(plan.Doc), t.At.Add(-time.Duration(hours)*time.Hour), t.At.Add(time.Minute))
+	})
+}
+
+// rehearse carries out a dry run, and leads to where it is shown.
+func (c *Console) rehearse(q *request, t *trial, do func(context.Context) (pipeline.Replayed, error)) (answer, error) {
+	t.ID, t.By, t.At = c.Pipeline.Ports.NewID(), q.who.User, c.now()
 	c.mu.Lock()
 	for _, id := range sortedKeys(c.trials) {
 		if len(c.trials) >= maxTrials {
@@ -285,7 +349,7 @@ func (c *Console) try(q *request) (answer, error) {
 	c.trials[t.ID] = t
 	c.mu.Unlock()
 	run := func(ctx context.Context) {
-		got, err := c.Pipeline.Replay(ctx, plan, places(plan.Doc), t.At.Add(-time.Duration(hours)*time.Hour), t.At.Add(time.Minute))
+		got, err := do(ctx)
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		t.Done, t.Took = true, c.now().Sub(t.At).Round(time.Millisecond).String()
@@ -297,13 +361,14 @@ func (c *Console) try(q *request) (answer, error) {
 			t.More = len(got.Writes) - shownWrites
 			got.Writes = got.Writes[:shownWrites]
 		}
-		got.Changed = got.Changed[:min(len(got.Changed), shownWrites)]
+		t.Differs = differences(got.Changed)
+		got.Changed = nil
 		t.Of = &got
 	}
 	if err := c.start(q.r.Context(), t, run); err != nil {
 		return answer{}, err
 	}
-	return answer{To: "/draft/trial/" + t.ID, Data: map[string]any{"trial": t.ID}}, c.note(q.r.Context(), q.who.User, "dry run", t.ID)
+	return answer{To: "/draft/trial/" + t.ID, Data: map[string]any{"trial": t.ID}}, c.note(q.r.Context(), q.who.User, strings.TrimSpace("dry run "+t.Kind), t.ID)
 }
 
 func (c *Console) trial(q *request) (answer, error) {

@@ -1,5 +1,7 @@
 package console
 
+import "maps"
+
 // Route is a route of the table, for tests.
 type Route struct {
 	Method, Path, Page string
@@ -18,8 +20,12 @@ func (c *Console) Routes() []Route {
 }
 
 // Names lists what expressions are offered, German the translations.
-func Names() []string           { return names }
-func German() map[string]string { return german }
+func Names() []string { return names }
+func German() map[string]string {
+	all := maps.Clone(german)
+	maps.Copy(all, germanWork)
+	return all
+}
 
 // Defuse is defuse.
 func Defuse(s string) string { return defuse(s) }

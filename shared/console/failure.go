@@ -22,7 +22,7 @@ type failures struct {
 type cause struct {
 	Where    string    `json:"where"` // CRM account or lane
 	Lane     bool      `json:"lane,omitempty"`
-	Say      string    `json:"say"`
+	Say      string    `json:"say"` // and the kind, to send those alike again
 	Mend     string    `json:"mend"`
 	N        int       `json:"n"`
 	Newest   time.Time `json:"newest"`
@@ -147,20 +147,26 @@ func (c *Console) redrive(q *request) (answer, error) {
 		return answer{}, fault.New(fault.NotFound, "there is no lane and no CRM account %q", where)
 	}
 	var n int
+	kind := alike(q.value("kind"))
+	wanted := func(reason string) bool { return kind == "" || alike(reason) == kind }
 	if q.value("try") == "1" {
 		if isAccount {
-			dead, err := c.Pipeline.DeadDeliveries(ctx, where, limit)
+			dead, err := c.Pipeline.DeadDeliveries(ctx, where, 5000)
 			if err != nil {
 				return answer{}, err
 			}
-			n = len(dead)
+			for _, d := range dead {
+				if n < limit && wanted(d.Reason) {
+					n++
+				}
+			}
 		} else {
 			n = min(lanes[at].Dead, limit)
 		}
 		return answer{Data: map[string]any{"would": n}, To: "/failures", Say: strconv.Itoa(n) + " would be sent again; nothing was done"}, nil
 	}
 	if isAccount {
-		n, err = c.Pipeline.Redrive(ctx, where, limit)
+		n, err = c.Pipeline.RedriveSome(ctx, where, limit, wanted)
 	} else {
 		n, err = c.Queue.Redrive(ctx, queue.Lane(where), limit)
 	}

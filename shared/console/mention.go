@@ -3,6 +3,7 @@ package console
 import (
 	"slices"
 	"strings"
+	"time"
 
 	"rapport/shared/decide"
 	"rapport/shared/fault"
@@ -20,6 +21,8 @@ type mentionList struct {
 	Next     string   `json:"next,omitempty"`
 	Account  string   `json:"account,omitempty"`
 	Column   string   `json:"column,omitempty"`
+	Author   string   `json:"author,omitempty"`
+	Hour     string   `json:"hour,omitempty"` // 2026-11-20T10: this hour and before it
 	Accounts []string `json:"-"`
 	Columns  []string `json:"-"`
 }
@@ -29,7 +32,7 @@ func (c *Console) mentionList(q *request) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	l := mentionList{Account: q.value("account"), Column: q.value("column"), Accounts: places(q.narrowed(plan.Doc)), Columns: columns}
+	l := mentionList{Account: q.value("account"), Column: q.value("column"), Author: q.value("author"), Hour: q.value("hour"), Accounts: places(q.narrowed(plan.Doc)), Columns: columns}
 	from := l.Accounts
 	if l.Account != "" {
 		if !slices.Contains(from, l.Account) {
@@ -37,9 +40,21 @@ func (c *Console) mentionList(q *request) (answer, error) {
 		}
 		from = []string{l.Account}
 	}
-	entries, next, err := c.newest(q.r.Context(), from, q.value("before"), pageSize, func(line ledger.Line) bool {
+	before := q.value("before")
+	if before == "" && l.Hour != "" {
+		at, err := time.Parse("2006-01-02T15", l.Hour[:min(len(l.Hour), 13)])
+		if err != nil {
+			return answer{}, wrong("an hour is written as 2026-11-20T10, in UTC")
+		}
+		before = at.Format(hourForm) + "."
+	}
+	mark := ""
+	if l.Author != "" {
+		mark = c.Pipeline.AuthorMark(l.Author)
+	}
+	entries, next, err := c.newest(q.r.Context(), from, before, pageSize, func(line ledger.Line) bool {
 		column, _ := line.Final()
-		return l.Column == "" || column == l.Column
+		return (l.Column == "" || column == l.Column) && (mark == "" || line.Author == mark)
 	})
 	if err != nil {
 		return answer{}, err
@@ -152,55 +167,6 @@ func (c *Console) next(q *request) (answer, error) {
 	d := row.Value.Decision
 	return answer{Title: "Next action", Data: map[string]any{"mention": q.value("id"), "action": d.Action, "why": d.Why, "runner_up": d.RunnerUp, "forbidden": d.Forbidden,
 		"department": d.Department, "priority": d.Priority, "due": d.Due}}, nil
-}
-
-type found struct {
-	For      string `json:"for"`
-	Searched string `json:"searched"`
-	Hits     []hit  `json:"hits"`
-}
-
-type hit struct {
-	What string `json:"what"`
-	ID   string `json:"id"`
-	To   string `json:"-"`
-	Say  string `json:"say,omitempty"`
-}
-
-// lookUp finds something by what names it exactly.
-func (c *Console) lookUp(q *request) (answer, error) {
-	ctx, want := q.r.Context(), q.value("q")
-	f := found{For: want, Searched: "ids of mentions, authors, persons and conversations; handles among the newest mentions"}
-	if want == "" {
-		return answer{Title: "Look-up", Data: f}, nil
-	}
-	if row, err := c.mentions.One(ctx, want, "-"); err == nil && row.Version > 0 && q.mine(row.Value.Mention.Brand) {
-		f.Hits = append(f.Hits, hit{"mention", want, "/mentions/" + escape(want), row.Value.Mention.Author.Handle})
-	}
-	if row, err := c.authors.One(ctx, want, "-"); err == nil && row.Version > 0 && c.met(q, want) {
-		f.Hits = append(f.Hits, hit{"author", want, "/people/" + escape(want), row.Value.Author.Handle})
-	}
-	if row, err := c.people.One(ctx, want, "-"); err == nil && row.Version > 0 && c.met(q, row.Value.Person.Authors...) {
-		f.Hits = append(f.Hits, hit{"person", want, "/people/" + escape(want), row.Value.Person.Name})
-	}
-	if row, err := c.talks.One(ctx, flow.Place(want), "current"); err == nil && row.Version > 0 && q.mine(row.Value.Conversation.Brand) {
-		f.Hits = append(f.Hits, hit{"conversation", want, "/conversations/" + escape(want), ""})
-	}
-	if len(f.Hits) > 0 {
-		return answer{Title: "Look-up", Data: f}, nil
-	}
-	rows, err := c.recentRows(q, 1000)
-	if err != nil {
-		return answer{}, err
-	}
-	handle, seen := strings.ToLower(strings.TrimPrefix(want, "@")), map[string]bool{}
-	for _, r := range rows {
-		if strings.ToLower(strings.TrimPrefix(r.By, "@")) == handle && !seen[r.Author] {
-			seen[r.Author] = true
-			f.Hits = append(f.Hits, hit{"author", r.Author, "/people/" + escape(r.Author), "@" + r.By})
-		}
-	}
-	return answer{Title: "Look-up", Data: f}, nil
 }
 
 // met tells whether one of some authors spoke to a brand that the route's roles reach, lately as far as not all of them

@@ -92,10 +92,10 @@ func (c *Console) navigation(w *who, here string) []group {
 		title string
 		links [][3]string
 	}{
-		{"Watch", [][3]string{{"Overview", "/", "pulse"}, {"Mentions", "/mentions", "list"}, {"Conversations", "/conversations", "talk"}, {"People", "/people", "person"}, {"Failures", "/failures", "alert"}}},
+		{"Watch", [][3]string{{"Overview", "/", "pulse"}, {"Mentions", "/mentions", "list"}, {"Conversations", "/conversations", "talk"}, {"People", "/people", "person"}, {"Failures", "/failures", "alert"}, {"Jobs", "/jobs", "clock"}}},
 		{"Decide", [][3]string{{"Review", "/review", "link"}, {"Answers", "/answers", "send"}}},
-		{"Configure", [][3]string{{"Accounts", "/accounts", "plug"}, {"Mapping", "/mapping", "map"}, {"Rules", "/rules", "branch"}, {"Configuration", "/configuration", "file"}}},
-		{"Account for", [][3]string{{"Reports", "/reports", "chart"}, {"Privacy", "/privacy", "shield"}, {"Access", "/access", "key"}}},
+		{"Configure", [][3]string{{"Accounts", "/accounts", "plug"}, {"Webhooks", "/hooks", "hook"}, {"Mapping", "/mapping", "map"}, {"Rules", "/rules", "branch"}, {"Configuration", "/configuration", "file"}}},
+		{"Account for", [][3]string{{"Reports", "/reports", "chart"}, {"Cost", "/costs", "coin"}, {"Ledger", "/ledger", "seal"}, {"Privacy", "/privacy", "shield"}, {"Audit trail", "/audit", "eye"}, {"Access", "/access", "key"}}},
 	}
 	var out []group
 	for _, g := range all {
@@ -152,6 +152,17 @@ func helpers(lang string) template.FuncMap {
 				return 0
 			}
 			return part * 100 / whole
+		},
+		"span":       func(d time.Duration) string { return span(lang, d) },
+		"weekdays":   func() []string { return weekdays },
+		"priorities": func() []string { return priorities },
+		"components": func() []string { return components },
+		"dayChoices": func() []int { return []int{1, 7, 30, 90, 365} },
+		"said": func(text string) string {
+			if what, ok := strings.CutPrefix(text, "In the draft: "); ok {
+				return say(lang, "In the draft:") + " " + say(lang, what)
+			}
+			return say(lang, text)
 		},
 		"cut":  cut,
 		"text": func(v any) string { return plainValue(v) },

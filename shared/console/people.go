@@ -8,6 +8,7 @@ import (
 
 	"rapport/shared/fault"
 	"rapport/shared/flow"
+	"rapport/shared/ledger"
 	"rapport/shared/pipeline"
 	"rapport/shared/store"
 )
@@ -81,7 +82,8 @@ type personPage struct {
 	Seen     int          `json:"mentions"`
 	Others   []string     `json:"authors,omitempty"`
 	Lines    []row        `json:"timeline"`
-	Read     int          `json:"looked_at"`
+	Next     string       `json:"next,omitempty"`
+	ID       string       `json:"-"`
 }
 
 func (c *Console) person(q *request) (answer, error) {
@@ -123,13 +125,27 @@ func (c *Console) person(q *request) (answer, error) {
 		}
 		return answer{}, fault.New(fault.NotFound, "no author or person %q is known", id)
 	}
-	rows, err := c.recentRows(q, 1200)
+	plan, err := c.plan(ctx)
 	if err != nil {
 		return answer{}, err
 	}
-	p.Read = len(rows)
+	marks := map[string]bool{}
+	for a := range mine {
+		marks[c.Pipeline.AuthorMark(a)] = true
+	}
+	entries, next, err := c.newest(ctx, places(q.narrowed(plan.Doc)), q.value("before"), pageSize, func(l ledger.Line) bool { return l.Mention != "" && marks[l.Author] })
+	if err != nil {
+		return answer{}, err
+	}
+	p.Next, p.ID = next, id
+	rows, err := c.rows(ctx, q, entries)
+	if err != nil {
+		return answer{}, err
+	}
+	told := map[string]bool{}
 	for _, r := range rows {
-		if mine[r.Author] && len(p.Lines) < pageSize {
+		if r.raw != nil && mine[r.Author] && !told[r.ID] {
+			told[r.ID] = true
 			p.Lines = append(p.Lines, r)
 		}
 	}

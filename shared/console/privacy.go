@@ -81,8 +81,10 @@ func (c *Console) erase(q *request) (answer, error) {
 
 func (c *Console) job(q *request) (answer, error) {
 	j, err := c.Pipeline.Job(q.r.Context(), q.value("id"))
-	j.Authors = nil
-	return answer{Title: "Erasure", Data: j}, err
+	reason := j.Erasure.Reason
+	j = nobody(j)
+	j.Erasure.Reason = reason
+	return answer{Title: "Erasure", Data: jobPage{JobRow: j, Back: "/privacy"}}, err
 }
 
 type accessPage struct {

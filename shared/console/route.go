@@ -83,19 +83,23 @@ var (
 
 // table lists every route. A new one comes with its roles, or it does not compile.
 func (c *Console) table() []route {
+	return slices.Concat(c.ownRoutes(), c.jobRoutes(), c.accountRoutes(), c.vendorRoutes(), c.promoteRoutes(), c.brandRoutes())
+}
+
+func (c *Console) ownRoutes() []route {
 	return []route{
 		{"GET", "/", watching, "overview", "what flowed lately, and how everything is", true, c.overview},
-		{"GET", "/mentions", watching, "mentions", "what was received, newest first: account, column, before", true, c.mentionList},
+		{"GET", "/mentions", watching, "mentions", "what was received, newest first: account, column, author, hour (2026-11-20T10, and before it), before", true, c.mentionList},
 		{"GET", "/mentions/{id}", watching, "story", "a mention's story with every decision", true, c.story},
-		{"GET", "/find", watching, "found", "exact look-up: a mention, author, person or conversation id, a handle or an e-mail address", true, c.lookUp},
+		{"GET", "/find", watching, "found", "exact look-up: a mention, author, person or conversation id, a CRM record's id, an e-mail address, or a handle: q, before", true, c.lookUp},
 		{"GET", "/conversations", watching, "conversations", "conversations lately, by state", true, c.talkList},
 		{"GET", "/conversations/{id}", watching, "conversation", "one conversation with all its turns", true, c.talk},
 		{"GET", "/people", watching, "people", "who spoke lately, with score", true, c.peopleList},
-		{"GET", "/people/{id}", watching, "person", "an author or person: identities, score, timeline", true, c.person},
+		{"GET", "/people/{id}", watching, "person", "an author or person: identities, score, timeline: before", true, c.person},
 		{"GET", "/next/{id}", advised, "next", "the next action of a mention, and why", true, c.next},
 
 		{"GET", "/failures", watching, "failures", "dead letters and dead deliveries, by cause", true, c.failures},
-		{"POST", "/failures/redrive", running, "", "send again what failed: account or lane, limit, try=1 only counts", true, c.redrive},
+		{"POST", "/failures/redrive", running, "", "send again what failed: where (CRM account or lane), kind (a reason: those that failed alike), limit; try=1 only counts", true, c.redrive},
 
 		{"GET", "/review", deciding, "review", "uncertain links for people to look at", true, c.review},
 		{"POST", "/review", deciding, "", "decide on a link: author, person, verdict (accept, reject)", true, c.judge},
@@ -126,7 +130,7 @@ func (c *Console) table() []route {
 		{"GET", "/configuration/edit", admins, "edit", "the draft as YAML", false, c.editForm},
 		{"POST", "/configuration/edit", admins, "", "put YAML into the draft: text", true, c.edit},
 		{"GET", "/configuration/file", reading, "", "the published configuration as YAML", true, c.file},
-		{"GET", "/configuration/versions/{number}", reading, "version", "one version, and what it changed", true, c.version},
+		{"GET", "/configuration/versions/{number}", reading, "version", "one version, and what it changed, or how it differs from another: with", true, c.version},
 		{"POST", "/configuration/versions/{number}/rollback", admins, "", "publish an earlier version again", true, c.rollback},
 		{"GET", "/draft", admins, "draft", "what the draft would change", true, c.draft},
 		{"POST", "/draft/try", admins, "", "dry run: what the draft would have written of the last hours", true, c.try},
@@ -169,6 +173,7 @@ func (c *Console) handlers() *http.ServeMux {
 	mux.HandleFunc("POST /enter", c.admit)
 	mux.HandleFunc("GET /login", c.logIn)
 	mux.HandleFunc("GET "+oidc.Back, c.back)
+	mux.HandleFunc("GET "+connectedPath, c.connected)
 	mux.HandleFunc("GET "+prefix+"/openapi.json", c.openAPI)
 	mux.HandleFunc("GET /asset/names.json", func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Type", "application/json")
@@ -275,6 +280,12 @@ func (q *request) read() error {
 		q.form = url.Values{}
 		for k, v := range in {
 			q.form.Set(k, plainValue(v))
+			if list, ok := v.([]any); ok {
+				q.form.Del(k)
+				for _, x := range list {
+					q.form.Add(k, plainValue(x))
+				}
+			}
 		}
 		return nil
 	}

@@ -86,7 +86,7 @@ func pick(lang, en, de string) string {
 // say translates a text; {0}, {1} … stand for args.
 func say(lang, text string, args ...any) string {
 	if lang == "de" {
-		if t, ok := german[text]; ok {
+		if t, ok := inGerman(text); ok {
 			text = t
 		}
 	}
@@ -115,6 +115,11 @@ var icons = map[string]string{
 	"search": "M11 18a7 7 0 1 0 0-14 7 7 0 0 0 0 14zM16 16l5 5",
 	"check":  "M4 12l5 5L20 6",
 	"cross":  "M6 6l12 12M18 6 6 18",
+	"clock":  "M12 21a9 9 0 1 0 0-18 9 9 0 0 0 0 18zM12 7v5l3 2",
+	"hook":   "M12 3v9M8 8l4 4 4-4M5 15v4a2 2 0 0 0 2 2h10a2 2 0 0 0 2-2v-4",
+	"coin":   "M12 21a9 9 0 1 0 0-18 9 9 0 0 0 0 18zM15 9.500a3 3 0 0 0-3-1.500c-4 0-4 4 0 4s4 4 0 4a3 3 0 0 1-3-1.500M12 6v2M12 16v2",
+	"seal":   "M12 15a6 6 0 1 0 0-12 6 6 0 0 0 0 12zM8.500 14 7 21l5-2.500L17 21l-1.500-7",
+	"eye":    "M2.500 12S6 5.500 12 5.500 21.500 12 21.500 12 18 18.500 12 18.500 2.500 12 2.500 12zM12 14.500a2.500 2.500 0 1 0 0-5 2.500 2.500 0 0 0 0 5z",
 	"moon":   "M20 14A8 8 0 1 1 10 4a6.500 6.500 0 0 0 10 10z",
 }
 

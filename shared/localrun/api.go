@@ -21,6 +21,7 @@ import (
 	"rapport/shared/config"
 	"rapport/shared/expression"
 	"rapport/shared/fault"
+	"rapport/shared/network"
 	"rapport/shared/pipeline"
 	"rapport/shared/queue"
 )
@@ -158,6 +159,11 @@ type (
 		Exact    bool    `json:"exact"`
 		USD      float64 `json:"usd"`
 	}
+	// Login is what a log-in may act for.
+	Login struct {
+		Targets []network.Target `json:"targets"`
+		Choose  bool             `json:"choose,omitempty"` // one of them has to become the account's id
+	}
 	// Grant is a step of a log-in at a vendor: first the address to open, then the code that came back.
 	Grant struct {
 		Account  string `json:"account"`
@@ -231,9 +237,15 @@ func (h *Home) ownCommands() map[string]command {
 			q.Mentions, q.Calls, q.Exact, q.USD, err = h.Estimate(ctx, in.Account, in.From, in.To)
 			return q, err
 		}),
-		"account/address": args(func(ctx context.Context, in Grant) (any, error) { return h.LogInAddress(ctx, in.Account, in.Redirect) }),
+		"account/address": args(func(ctx context.Context, in Grant) (any, error) {
+			return h.LogInAddress(ctx, in.Account, in.Redirect, NewID())
+		}),
 		"account/login": args(func(ctx context.Context, in Grant) (any, error) {
-			return h.LogIn(ctx, in.Account, in.Redirect, in.Code)
+			target, all, err := h.LogIn(ctx, in.Account, in.Redirect, in.Code)
+			if err == nil && target.ID == "" && len(all) > 1 {
+				return Login{all, true}, nil
+			}
+			return Login{Targets: all}, err
 		}),
 		"console/link": args(func(ctx context.Context, in Named) (any, error) { return h.ConsoleLink(ctx, in.Name) }),
 		"job/start":    args(func(ctx context.Context, in pipeline.JobRow) (any, error) { return h.App.Start(ctx, in) }),

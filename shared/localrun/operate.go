@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"io"
-	"maps"
 	"net/http"
 	"net/url"
 	"os"
@@ -13,12 +12,9 @@ import (
 	"time"
 
 	"rapport/shared/fault"
-	"rapport/shared/flow"
 	"rapport/shared/network"
 	"rapport/shared/pipeline"
 	"rapport/shared/queue"
-	"rapport/shared/rest"
-	"rapport/shared/secret"
 	"rapport/shared/topology"
 	"rapport/shared/webhook"
 )
@@ -160,97 +156,4 @@ func Post(ctx context.Context, r webhook.Request) (status int, answer []byte, er
 	defer resp.Body.Close()
 	answer, err = io.ReadAll(io.LimitReader(resp.Body, 64<<10))
 	return resp.StatusCode, bytes.TrimSpace(answer), err
-}
-
-// LogInAddress gives the address of the vendor's log-in page, "" where the account needs no log-in or the configuration
-// names its token; the app is registered there first where that is needed.
-func (h *Home) LogInAddress(ctx context.Context, account, redirect string) (string, error) {
-	conn, auth, err := h.Authorizer(ctx, account)
-	if err != nil || auth == nil || h.hasToken(ctx, account) {
-		return "", err
-	}
-	if reg, ok := h.Connector(conn.Kind).(network.Registrar); ok {
-		if conn, err = h.registered(ctx, conn); err != nil {
-			return "", err
-		}
-		if conn.Secrets["client_id"].Empty() {
-			if conn, err = h.register(ctx, reg, conn, redirect); err != nil {
-				return "", err
-			}
-		}
-	}
-	return auth.Connect(ctx, conn, redirect, NewID())
-}
-
-// hasToken tells whether the configuration names a token of the account: then nobody has to log in.
-func (h *Home) hasToken(ctx context.Context, account string) bool {
-	plan, err := h.Plan(ctx, "")
-	if err != nil {
-		return false
-	}
-	conf, ok := plan.Doc.Network(account)
-	if !ok {
-		conf, _ = plan.Doc.CRM(account)
-	}
-	return conf.Secrets["token"] != ""
-}
-
-// registration names the secrets of an app's registration at a vendor.
-var registration = [...]string{"client_id", "client_secret"}
-
-// registered adds what an earlier registration brought, where the configuration names no secrets of its own for it.
-func (h *Home) registered(ctx context.Context, conn rest.Account) (rest.Account, error) {
-	conn.Secrets = maps.Clone(conn.Secrets)
-	if conn.Secrets == nil {
-		conn.Secrets = map[string]flow.Secret{}
-	}
-	for _, name := range registration {
-		if !conn.Secrets[name].Empty() || h.options.Secrets == nil {
-			continue
-		}
-		got, err := h.options.Secrets.Get(ctx, h.SecretRef(ctx, conn.Name, name))
-		if err != nil && !fault.Is(err, fault.NotFound) {
-			return conn, err
-		}
-		conn.Secrets[name] = got
-	}
-	return conn, nil
-}
-
-// register signs our app up at the vendor and keeps what that brings.
-func (h *Home) register(ctx context.Context, reg network.Registrar, conn rest.Account, redirect string) (rest.Account, error) {
-	writer, can := h.options.Secrets.(secret.Writer)
-	if !can {
-		return conn, fault.New(fault.Invalid, "no place to keep the registration of %s: start with a .env file beside the configuration", conn.Name)
-	}
-	got, err := reg.Register(ctx, conn, redirect)
-	if err != nil {
-		return conn, err
-	}
-	for _, name := range registration {
-		conn.Secrets[name] = got[name]
-		if err := writer.Set(ctx, h.SecretRef(ctx, conn.Name, name), got[name]); err != nil {
-			return conn, err
-		}
-	}
-	return conn, nil
-}
-
-// LogIn turns the code of the log-in page into a token and keeps it.
-func (h *Home) LogIn(ctx context.Context, account, redirect, code string) ([]network.Target, error) {
-	conn, auth, err := h.Authorizer(ctx, account)
-	if err != nil {
-		return nil, err
-	}
-	if auth == nil {
-		return nil, fault.New(fault.Invalid, "%s has no log-in of its own: it uses the secrets that the configuration names", account)
-	}
-	if conn, err = h.registered(ctx, conn); err != nil {
-		return nil, err
-	}
-	token, targets, err := auth.Exchange(ctx, conn, redirect, code)
-	if err != nil {
-		return nil, err
-	}
-	return targets, h.SaveToken(ctx, account, token)
 }

@@ -140,7 +140,7 @@ func TestX(t *testing.T) {
 func logIn(t *testing.T, home *localrun.Home) {
 	t.Helper()
 	const redirect = "http://127.0.0.1/connected"
-	page, err := home.LogInAddress(t.Context(), "brand", redirect)
+	page, err := home.LogInAddress(t.Context(), "brand", redirect, "state1")
 	if err != nil || page == "" {
 		t.Fatal(page, err)
 	}
@@ -158,7 +158,7 @@ func logIn(t *testing.T, home *localrun.Home) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	targets, err := home.LogIn(t.Context(), "brand", redirect, back.Query().Get("code"))
+	_, targets, err := home.LogIn(t.Context(), "brand", redirect, back.Query().Get("code"))
 	if err != nil || len(targets) != 1 || targets[0].Handle != "nordlicht" {
 		t.Fatal(targets, err)
 	}

@@ -230,7 +230,8 @@ type Registrar interface {
 type Authorizer interface {
 	// Connect gives the address to open in a browser. state comes back with the code.
 	Connect(ctx context.Context, a Account, redirect, state string) (address string, err error)
-	// Exchange turns the code into a token and the targets to choose from.
+	// Exchange turns the code into a token and the targets to choose from. Where the account has no id and there are several, the
+	// token has no Access and has expired: Refresh gives it once the account has the id of one of them.
 	Exchange(ctx context.Context, a Account, redirect, code string) (Token, []Target, error)
 	// Refresh renews a token. The caller holds the only lease and stores the answer before using it. old is empty where the
 	// account was refused and nobody logged in so far: whoever can begin with the account's own secrets (an app password, a

@@ -3,6 +3,7 @@ package pipeline
 import (
 	"context"
 	"encoding/json"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -63,10 +64,43 @@ func (p *Pipeline) Start(ctx context.Context, j JobRow) (string, error) {
 		return j.ID, err
 	}
 	row := store.Row[JobRow]{Part: j.ID, Sort: "-", Value: j}
-	if res := p.jobs.Put(ctx, &row)[0]; res.Err != nil && !conflicted(res) {
-		return j.ID, res.Err
+	for _, res := range p.jobs.Put(ctx, &row, listed(j)) {
+		if res.Err != nil && !conflicted(res) {
+			return j.ID, res.Err
+		}
 	}
 	return j.ID, p.wake(ctx, j.ID, 0)
+}
+
+// jobList is where the jobs of the last time are listed, by day and id; jobListed is how long.
+const (
+	jobList   = "#list"
+	jobListed = 35 * 24 * time.Hour
+)
+
+// listed is the row by which a job is found without its id. It tells of nobody.
+func listed(j JobRow) *store.Row[JobRow] {
+	return &store.Row[JobRow]{Part: jobList, Sort: j.Started.Format("20060102") + "#" + j.ID, Expires: j.Started.Add(jobListed), Value: JobRow{ID: j.ID, Kind: j.Kind}}
+}
+
+// JobsLately lists the jobs that were started last, newest day first, at most so many.
+func (p *Pipeline) JobsLately(ctx context.Context, limit int) ([]JobRow, error) {
+	var keys []store.Key
+	for row, err := range p.jobs.List(ctx, store.Range{Part: jobList, Desc: true, Limit: limit}) {
+		if err != nil {
+			return nil, err
+		}
+		keys = append(keys, p.jobs.Key(row.Value.ID, "-"))
+	}
+	rows, err := p.jobs.Get(ctx, keys...)
+	var out []JobRow
+	for _, row := range rows {
+		if row.Version > 0 {
+			out = append(out, row.Value)
+		}
+	}
+	slices.SortStableFunc(out, func(a, b JobRow) int { return b.Started.Compare(a.Started) })
+	return out, err
 }
 
 func (p *Pipeline) wake(ctx context.Context, id string, delay time.Duration) error {

@@ -215,3 +215,17 @@ func (x *exporting) due(ctx context.Context) error {
 	}
 	return nil
 }
+
+// NewestSeals lists the newest seals, at most so many.
+func (p *Pipeline) NewestSeals(ctx context.Context, limit int) ([]ledger.Seal, error) {
+	var out []ledger.Seal
+	for row, err := range p.seals.List(ctx, store.Range{Part: chainPart, Desc: true, Limit: limit}) {
+		if err != nil {
+			return nil, err
+		}
+		if row.Value.Seal != nil {
+			out = append(out, *row.Value.Seal)
+		}
+	}
+	return out, nil
+}

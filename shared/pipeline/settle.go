@@ -172,10 +172,18 @@ func (p *Pipeline) DeadDeliveries(ctx context.Context, account string, limit int
 
 // Redrive reopens up to limit dead deliveries of a CRM account and sends them again.
 func (p *Pipeline) Redrive(ctx context.Context, account string, limit int) (int, error) {
+	return p.RedriveSome(ctx, account, limit, func(string) bool { return true })
+}
+
+// RedriveSome is Redrive of those alone whose reason is wanted.
+func (p *Pipeline) RedriveSome(ctx context.Context, account string, limit int, wanted func(reason string) bool) (int, error) {
 	n := 0
-	for row, err := range p.parked.List(ctx, store.Range{Part: deadOf(account), Limit: limit}) {
-		if err != nil {
+	for row, err := range p.parked.List(ctx, store.Range{Part: deadOf(account)}) {
+		if err != nil || n == limit {
 			return n, err
+		}
+		if !wanted(row.Value.Reason) {
+			continue
 		}
 		var t Task
 		if err := json.Unmarshal(row.Value.Body, &t); err != nil {

@@ -184,3 +184,26 @@ func (p *Pipeline) hookAddress(plan *Plan, conf config.Account) string {
 	}
 	return p.Ports.Base + "/hooks/" + hook.Name
 }
+
+// Subscribed asks a vendor whether it sends an account's events by webhook; anew has it asked for them first. can is false
+// where the vendor cannot be asked, or the account has no webhooks.
+func (p *Pipeline) Subscribed(ctx context.Context, account string, anew bool) (live, can bool, err error) {
+	plan, err := p.Plans.Plan(ctx, "")
+	if err != nil {
+		return false, false, err
+	}
+	conf, ok := plan.Doc.Network(account)
+	if !ok {
+		return false, false, fault.New(fault.NotFound, "there is no network account %q in the configuration", account)
+	}
+	if _, can = p.Networks[conf.Kind].(network.Subscriber); !can || conf.Hook == "" {
+		return false, false, nil
+	}
+	if anew {
+		if err := p.resubscribe(ctx, plan, conf); err != nil {
+			return false, true, err
+		}
+	}
+	live, _, err = p.subscription(ctx, plan, conf)
+	return live, true, err
+}

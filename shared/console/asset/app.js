@@ -30,10 +30,10 @@ if (cards.length) {
 // Preview: what a field would hold for the sample, checked as it is typed.
 const fields = document.getElementById("fields");
 if (fields) {
-  const sample = () => document.getElementById("sample").value;
+  const sample = () => document.getElementById("sample")?.value || "", areaOf = (form) => form.elements.value || form.elements.when;
   const timers = new Map(), asked = new Map();
   const check = async (form) => {
-    const area = form.elements.value, name = form.elements.field.value, n = (asked.get(form) || 0) + 1;
+    const area = areaOf(form), name = (form.elements.field || form.elements.name).value, n = (asked.get(form) || 0) + 1;
     asked.set(form, n);
     const body = new URLSearchParams({ field: name, value: area.value, sample: sample() });
     const got = await fetch(fields.dataset.preview, { method: "POST", body, headers: { "X-CSRF": fields.dataset.csrf, Accept: "application/json" } }).then((r) => r.json()).catch(() => null);
@@ -45,11 +45,12 @@ if (fields) {
     const found = (list) => (list || []).find((p) => p.Name === name)?.Value || "";
     error.textContent = found(got.record.problems);
     gives.textContent = name === "@when" ? (got.record.ok ? "✓" : got.record.say || "–") : found(got.record.fields) || (got.record.ok ? "" : got.record.say);
-    document.getElementById("took").textContent = got.ms.toFixed(1) + " ms";
+    const took = document.getElementById("took");
+    if (took) took.textContent = got.ms.toFixed(1) + " ms";
     fields.dispatchEvent(new CustomEvent("previewed"));
   };
   for (const form of fields.querySelectorAll("form.field")) {
-    const area = form.elements.value;
+    const area = areaOf(form);
     area.addEventListener("input", () => { form.classList.toggle("dirty", area.value !== area.defaultValue); clearTimeout(timers.get(form)); timers.set(form, setTimeout(() => check(form), 120)); });
     area.addEventListener("blur", () => { clearTimeout(timers.get(form)); if (area.value !== area.defaultValue) check(form); });
   }

@@ -59,6 +59,9 @@ func (n Network) Refresh(ctx context.Context, a network.Account, old network.Tok
 		return network.Token{}, fault.New(fault.Unauthorized, "Meta refuses this token and there is no log-in to make a new one of: connect the account again")
 	}
 	token, _, err := pages(ctx, a, text(old.Refresh.Reveal()))
+	if err == nil && token.Access.Empty() {
+		return token, fault.New(fault.Unauthorized, "the log-in manages several: set the account's id to the one that is meant")
+	}
 	if err == nil && token.Access.Reveal() == old.Access.Reveal() {
 		err = fault.New(fault.Unauthorized, "Meta refuses the token that it gives: connect the account again")
 	}
@@ -111,7 +114,8 @@ func (Network) own(ctx context.Context, a network.Account, g grant) (network.Tok
 	return network.Token{Access: flow.NewSecret(string(g.Access)), Expires: ending(a, g), Scopes: needed(instagram, ""), Target: t}, []network.Target{t}, nil
 }
 
-// pages lists what a log-in manages and picks the account's: by id, or the only one.
+// pages lists what a log-in manages and picks the account's: by id, or the only one. Of several none is picked where the
+// account has no id: the token of the one that somebody chooses is made of the log-in's by Refresh.
 func pages(ctx context.Context, a network.Account, login text) (network.Token, []network.Target, error) {
 	var answer struct {
 		Data []struct {
@@ -142,6 +146,9 @@ func pages(ctx context.Context, a network.Account, login text) (network.Token, [
 	i := slices.IndexFunc(targets, func(t network.Target) bool { return t.ID == a.ID })
 	if i < 0 && a.ID == "" && len(targets) == 1 {
 		i = 0
+	}
+	if i < 0 && a.ID == "" && len(targets) > 1 {
+		return network.Token{Refresh: flow.NewSecret(string(login)), Expires: a.Now, Scopes: needed(platformOf(a), a.Text("page"))}, targets, nil
 	}
 	if i < 0 || tokens[i] == "" {
 		var list []string
