@@ -39,12 +39,37 @@ const (
 )
 
 // site is a network whose webhooks are JSON of events.
-type site struct{ posted []string }
+type site struct {
+	posted []string
+	door   string // of its log-in page
+}
 
 func (*site) Info() network.Info {
-	return network.Info{Name: "site", Title: "Site", Hook: []network.Field{}, HookSecrets: []network.Field{{Name: "secret"}}, MaxText: 500,
+	return network.Info{Name: "site", Title: "Site", Hook: []network.Field{}, HookSecrets: []network.Field{{Name: "secret"}, {Name: "verify", Title: "Verify token", Required: true}}, MaxText: 500,
 		Settings: []network.Field{{Name: "depth", Type: "number", Title: "Depth"}}, Secrets: []network.Field{{Name: "token", Title: "Token"}},
 		Rules: network.Rules{MayMatch: "yes", MayScore: true, MayStore: true}}
+}
+
+// Connect implements network.Authorizer.
+func (s *site) Connect(_ context.Context, _ network.Account, redirect, state string) (string, error) {
+	return s.door + "/grant?" + url.Values{"redirect_uri": {redirect}, "state": {state}}.Encode(), nil
+}
+
+// Exchange implements network.Authorizer: it takes the codes good and many.
+func (s *site) Exchange(_ context.Context, _ network.Account, _, code string) (network.Token, []network.Target, error) {
+	shops := []network.Target{{ID: "s1", Title: "Nord shop"}, {ID: "s2", Title: "South shop"}}
+	switch code {
+	case "good":
+		return network.Token{Access: flow.NewSecret("t0ken-word"), Target: shops[0]}, shops[:1], nil
+	case "many":
+		return network.Token{Refresh: flow.NewSecret("t0ken-word")}, shops, nil
+	}
+	return network.Token{}, nil, fault.New(fault.Unauthorized, "the code is refused")
+}
+
+// Refresh implements network.Authorizer.
+func (s *site) Refresh(context.Context, network.Account, network.Token) (network.Token, error) {
+	return network.Token{}, fault.New(fault.Unauthorized, "the token is refused")
 }
 
 func (*site) Verify(context.Context, network.Hook, webhook.Request) (webhook.Answer, error) {
@@ -123,7 +148,7 @@ const document = `version: 1
 brands:
   - {name: nord, languages: [de], terms: [nord]}
 hooks:
-  - {name: site, kind: site, secrets: {secret: "env:S"}}
+  - {name: site, kind: site, secrets: {secret: "env:S", verify: "env:V"}}
 networks:
   - {name: site, kind: site, hook: site, brand: nord, replies: approve}
 crms:

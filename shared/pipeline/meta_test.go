@@ -205,8 +205,8 @@ func TestMetaDeletion(t *testing.T) {
 	if n, _ := status(strings.Replace(page, url.QueryEscape(code), "00000000000000000000-000000000000", 1)); n != 404 {
 		t.Errorf("a foreign code: %d", n)
 	}
-	if jobs := table[pipeline.JobRow](r, "job"); len(jobs) != 1 {
-		t.Errorf("%d jobs for one request, told twice", len(jobs))
+	if jobs, err := r.app.JobsLately(t.Context(), 10); err != nil || len(jobs) != 1 {
+		t.Errorf("%d jobs for one request, told twice: %v", len(jobs), err)
 	}
 	if where := r.everywhere("778899"); len(where) > 0 && !onlyQueue(where) {
 		t.Errorf("the text is still in %v", where)
