@@ -8,8 +8,8 @@ import (
 	"rapport/shared/store"
 )
 
-// Hit is something of ours that a CRM record belongs to.
-type Hit struct {
+// Owned is something of ours that a CRM record belongs to.
+type Owned struct {
 	Kind   string `json:"kind"`   // mention, conversation or person
 	ID     string `json:"id"`     // ours
 	Record string `json:"record"` // account:object/id
@@ -17,7 +17,7 @@ type Hit struct {
 
 // Records finds what of ours CRM records with an id belong to, by their keys alone: in every CRM account the objects of its
 // mapping and of its matching keys are tried. id may also be account:object/id.
-func (p *Pipeline) Records(ctx context.Context, id string) ([]Hit, error) {
+func (p *Pipeline) Records(ctx context.Context, id string) ([]Owned, error) {
 	plan, err := p.Plans.Plan(ctx, "")
 	if err != nil {
 		return nil, err
@@ -44,10 +44,10 @@ func (p *Pipeline) Records(ctx context.Context, id string) ([]Hit, error) {
 		}
 	}
 	rows, err := p.foreign.Get(ctx, keys...)
-	var out []Hit
+	var out []Owned
 	for i, row := range rows {
 		if kind, ours, ok := flow.SplitKey(row.Value.Key); ok && row.Version > 0 {
-			out = append(out, Hit{kind, ours, names[i]})
+			out = append(out, Owned{kind, ours, names[i]})
 		}
 	}
 	return out, err
