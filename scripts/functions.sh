@@ -10,6 +10,6 @@ mkdir -p "$out"
 mod=$(go run ./scripts/slim)
 for name in $names; do
 	# Without paths, symbols, build id and the state of the repository, nothing is left that differs between machines.
-	CGO_ENABLED=0 GOOS=linux GOARCH=$arch GOFLAGS= GOAMD64=v1 GOARM64=v8.0 go build -modfile "$mod" -tags lambda.norpc -trimpath -buildvcs=false -ldflags '-s -w -buildid=' \
+	CGO_ENABLED=0 GOOS=linux GOARCH=$arch GOFLAGS= GOAMD64=v1 GOARM64=v8.0 go build -modfile "$mod" -overlay "${mod%go.mod}overlay.json" -tags lambda.norpc,nethttpomithttp2 -trimpath -buildvcs=false -ldflags '-s -w -buildid=' \
 		-o "$out/$name/bootstrap" "./functions/$name"
 done

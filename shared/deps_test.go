@@ -31,6 +31,7 @@ var layers = [][]string{
 	{"app"},
 	{"app/apptest"},
 	{"lambdarun", "localrun", "twin/*"},
+	{"lambdarun/worker"},
 	{"lambdarun/*"},
 	{"twin"},
 	{"world", "simulation"},

@@ -1,6 +1,6 @@
 // Command console is the function that shows pages to people who logged in.
 package main
 
-import "rapport/shared/lambdarun/worker"
+import "rapport/shared/lambdarun/desk"
 
-func main() { worker.Console() }
+func main() { desk.Console() }

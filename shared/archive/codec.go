@@ -22,10 +22,11 @@ const MaxBatch = 256 << 20
 type Codec struct {
 	packing, unpacking sync.Once
 	encErr, decErr     error
-	mu                 sync.Mutex // guards enc and text
-	enc                *zstd.Encoder
+	mu                 sync.Mutex // guards text and the compressor
 	text               []byte
-	decoder            *zstd.Decoder
+	// As functions, so that the types are not seen by what walks values: then the linker leaves out their streams.
+	pack   func(text, room []byte) []byte
+	unpack func(object, room []byte) ([]byte, error)
 }
 
 type batchHead struct {
@@ -54,15 +55,21 @@ const keep = 1 << 20
 // packer makes the compressor; who only writes holds no decompressor.
 func (c *Codec) packer() error {
 	c.packing.Do(func() {
-		c.enc, c.encErr = zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1),
-			zstd.WithWindowSize(256<<10), zstd.WithLowerEncoderMem(true))
+		var z *zstd.Encoder
+		if z, c.encErr = zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(1),
+			zstd.WithWindowSize(256<<10), zstd.WithLowerEncoderMem(true)); c.encErr == nil {
+			c.pack = z.EncodeAll
+		}
 	})
 	return c.encErr
 }
 
 func (c *Codec) unpacker() error {
 	c.unpacking.Do(func() {
-		c.decoder, c.decErr = zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(MaxBatch), zstd.WithDecoderLowmem(true))
+		var z *zstd.Decoder
+		if z, c.decErr = zstd.NewReader(nil, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxMemory(MaxBatch), zstd.WithDecoderLowmem(true)); c.decErr == nil {
+			c.unpack = z.DecodeAll
+		}
 	})
 	return c.decErr
 }
@@ -81,7 +88,7 @@ func (c *Codec) Encode(b Batch) ([]byte, error) {
 	if cap(text) <= keep {
 		c.text = text
 	}
-	return c.enc.EncodeAll(text, make([]byte, 0, len(text)/4)), nil
+	return c.pack(text, make([]byte, 0, len(text)/4)), nil
 }
 
 func appendBatch(text []byte, b Batch) ([]byte, error) {
@@ -111,7 +118,7 @@ func (c *Codec) Decode(object []byte) (Batch, error) {
 	if err := c.unpacker(); err != nil {
 		return Batch{}, err
 	}
-	text, err := c.decoder.DecodeAll(object, nil)
+	text, err := c.unpack(object, nil)
 	if err != nil {
 		return Batch{}, fault.New(fault.Invalid, "archive: an object is damaged: %w", err)
 	}

@@ -22,15 +22,15 @@ import (
 // fresh is how long a version of the configuration is used without looking for a newer one.
 const fresh = 15 * time.Second
 
-// home is the app of a process.
-type home struct {
+// Home is the app of a process. The zero value is ready.
+type Home struct {
 	mu     sync.Mutex
 	app    *app.App
 	looked time.Time
 }
 
-// ready gives the app, with a configuration that is fresh.
-func (h *home) ready(ctx context.Context, f *lambdarun.Function) (*app.App, error) {
+// Ready gives the app, made at the first call, with a configuration that is fresh.
+func (h *Home) Ready(ctx context.Context, f *lambdarun.Function) (*app.App, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	now := time.Now()
@@ -67,12 +67,12 @@ func Options(f *lambdarun.Function) app.Options {
 
 // Lanes runs a function that queues wake, by the one verb that it does: what only other verbs need is not linked.
 func Lanes(name string, verb func(*app.App, context.Context, []queue.Message) []error) {
-	var h home
+	var h Home
 	lambdarun.Start(name, lambdarun.Lanes(func(ctx context.Context, f *lambdarun.Function, lane queue.Lane) (queue.Handler, error) {
 		if app.Verb(lane) != name {
 			return nil, fault.New(fault.Unknown, "function %s does not work on lane %.80q", name, lane)
 		}
-		a, err := h.ready(ctx, f)
+		a, err := h.Ready(ctx, f)
 		if err != nil {
 			return nil, err
 		}
@@ -106,10 +106,10 @@ func (r *round) wake(ctx context.Context, f *lambdarun.Function) {
 
 // Tick runs the function of the clock.
 func Tick() {
-	var h home
+	var h Home
 	var r round
 	lambdarun.Start("tick", lambdarun.Calls(func(ctx context.Context, f *lambdarun.Function, _ []byte) (any, []telemetry.Measure, error) {
-		a, err := h.ready(ctx, f)
+		a, err := h.Ready(ctx, f)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -145,7 +145,7 @@ type asked struct {
 
 // Report runs the function that counts what became of everything.
 func Report() {
-	var h home
+	var h Home
 	lambdarun.Start("report", lambdarun.Calls(func(ctx context.Context, f *lambdarun.Function, event []byte) (any, []telemetry.Measure, error) {
 		var in asked
 		_ = json.Unmarshal(event, &in) // most name no time
@@ -170,7 +170,7 @@ func Report() {
 		if in.Queues {
 			return depths, []telemetry.Measure{letters}, nil
 		}
-		a, err := h.ready(ctx, f)
+		a, err := h.Ready(ctx, f)
 		if err != nil {
 			return nil, nil, err
 		}

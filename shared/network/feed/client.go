@@ -1,7 +1,6 @@
 package feed
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"net/http"
@@ -9,14 +8,11 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"github.com/temoto/robotstxt"
-	"golang.org/x/net/html/charset"
 
 	"rapport/shared/fault"
 	"rapport/shared/network"
-	"rapport/shared/pattern"
 	"rapport/shared/rest"
 )
 
@@ -108,25 +104,6 @@ func maxAge(h http.Header) time.Duration {
 		}
 	}
 	return 0
-}
-
-var encoding = pattern.New(`^\s*<\?xml[^>]*\bencoding\s*=`)
-
-// utf gives the body in UTF-8 where only the header says what it is in; else the document says it itself.
-func utf(resp rest.Response) []byte {
-	body := bytes.TrimPrefix(resp.Body, []byte("\ufeff"))
-	if utf8.Valid(body) || encoding().Match(body[:min(len(body), 200)]) || !strings.Contains(strings.ToLower(resp.Header.Get("Content-Type")), "charset") {
-		return body
-	}
-	r, err := charset.NewReader(bytes.NewReader(body), resp.Header.Get("Content-Type"))
-	if err != nil {
-		return body
-	}
-	var out bytes.Buffer
-	if _, err := out.ReadFrom(r); err != nil {
-		return body
-	}
-	return out.Bytes()
 }
 
 // verdict is what robots.txt says of a feed.

@@ -14,7 +14,6 @@ import (
 	"github.com/mmcdole/gofeed"
 	ext "github.com/mmcdole/gofeed/extensions"
 	"github.com/mmcdole/gofeed/rss"
-	"golang.org/x/net/html/charset"
 
 	"rapport/shared/fault"
 	"rapport/shared/flow"
@@ -86,6 +85,9 @@ func parse(body []byte) (f *gofeed.Feed, err error) {
 	if len(body) == 0 || body[0] != '<' && body[0] != '{' {
 		return nil, fault.New(fault.Invalid, "this is no feed: it is neither XML nor JSON")
 	}
+	if body, err = unified(body); err != nil {
+		return nil, err
+	}
 	if body[0] == '<' && tooDeep(body) {
 		return nil, fault.New(fault.Invalid, "this is no feed: its elements lie too deep in each other")
 	}
@@ -108,7 +110,7 @@ func parse(body []byte) (f *gofeed.Feed, err error) {
 // tooDeep looks how deep elements lie in each other, as far as the document can be read at all.
 func tooDeep(body []byte) bool {
 	d := xml.NewDecoder(bytes.NewReader(body))
-	d.Strict, d.CharsetReader = false, charset.NewReaderLabel
+	d.Strict = false
 	for depth := 0; depth <= maxDepth; {
 		t, err := d.RawToken()
 		if err != nil {

@@ -1,4 +1,5 @@
-package worker
+// Package desk runs the function of the console. It stands alone, so that no other function holds pages and log-in.
+package desk
 
 import (
 	"context"
@@ -10,6 +11,7 @@ import (
 	"rapport/shared/fault"
 	"rapport/shared/flow"
 	"rapport/shared/lambdarun"
+	"rapport/shared/lambdarun/worker"
 	"rapport/shared/oidc"
 	"rapport/shared/topology"
 )
@@ -23,7 +25,7 @@ func Console() {
 
 // desk is the console of a process.
 type desk struct {
-	home
+	home worker.Home
 
 	sitting sync.Mutex
 	said    string // the parameter that console was made with
@@ -31,7 +33,7 @@ type desk struct {
 }
 
 func (d *desk) open(ctx context.Context, f *lambdarun.Function) (http.Handler, error) {
-	a, err := d.ready(ctx, f)
+	a, err := d.home.Ready(ctx, f)
 	if err != nil {
 		return nil, err
 	}
