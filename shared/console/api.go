@@ -57,6 +57,8 @@ func kindOf(rt route) string {
 	switch rt.path {
 	case "/reports/file":
 		return "text/csv"
+	case "/corrections/file":
+		return "application/jsonl"
 	case "/configuration/file":
 		return "application/yaml"
 	}

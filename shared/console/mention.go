@@ -72,6 +72,7 @@ type story struct {
 	Masked  bool           `json:"masked,omitempty"`
 	Objects []storedObject `json:"-"`
 	Steps   []step         `json:"steps"`
+	Correct *wording       `json:"-"`
 }
 
 // step is one thing that happened, for the timeline.
@@ -113,6 +114,7 @@ func (c *Console) story(q *request) (answer, error) {
 		}
 	}
 	st.steps()
+	st.Correct = wordingOf(q, s)
 	return answer{Title: "Story", Data: st}, nil
 }
 
@@ -124,7 +126,7 @@ func (st *story) mask() {
 	st.Receipts = slices.DeleteFunc(slices.Clone(st.Receipts), func(r decide.Receipt) bool {
 		return !slices.Contains([]string{"route", "action", "score", "identity", "filter"}, r.Of)
 	})
-	st.Records = nil
+	st.Records, st.Corrections = nil, nil
 	if st.Conversation != nil {
 		conv := *st.Conversation
 		conv.Turns, conv.Subject = nil, ""

@@ -213,8 +213,14 @@ func (w *draft) next() *flow.Conversation {
 		return w.open(text, nil)
 	}
 	known := slices.ContainsFunc(c.Turns, func(t flow.Turn) bool { return t.Mention == w.m.ID })
-	if !w.turn(c, text) {
+	again := w.in.Event.Verb == flow.Correct && known
+	if !w.turn(c, text) && !again {
 		return nil
+	}
+	if again {
+		w.amend(c, act)
+		w.deserve(c, act)
+		return w.changed(c)
 	}
 	w.merge(c, act, known)
 	return w.changed(c)

@@ -50,6 +50,7 @@ type Inputs struct {
 	People       int                `json:"people,omitempty" expr:"people"`             // how many persons the CRMs know; 0 = not counted
 	Conversation *flow.Conversation `json:"conversation,omitempty" expr:"conversation"` // the present one of this author in this place
 	Before       *flow.Mention      `json:"before,omitempty" expr:"before"`             // the mention as it was last decided; nil = new to us
+	Corrections  []flow.Correction  `json:"corrections,omitempty" expr:"corrections"`   // what people said it should have been read as, oldest first
 	Objected     bool               `json:"objected,omitempty" expr:"objected"`         // tombstone: nothing may be stored
 	Consented    []string           `json:"consented,omitempty" expr:"consented"`       // purposes this author consented to
 	MayMatch     string             `json:"may_match,omitempty" expr:"may_match"`       // the network's rule profile: yes, told, optin; anything else = no

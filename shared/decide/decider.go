@@ -122,6 +122,8 @@ type draft struct {
 	env    *Env
 	spoke  text.Result
 
+	corrected flow.Reading // by people
+
 	otherwise func(*text.Result) // nil = as it is read
 }
 
@@ -133,6 +135,7 @@ func (d *Decider) decide(in Inputs, otherwise func(*text.Result)) Decision {
 	m := &in.Event.Mention
 	w := &draft{Decider: d, in: &in, m: m, brand: d.brand(m.Brand), author: m.Author, otherwise: otherwise}
 	w.Outcome = Mention
+	w.corrected, _ = flow.Corrected(in.Corrections)
 	w.Receipts = make([]Receipt, 0, 10)
 	if in.Known != nil && (w.author.ID == "" || in.Known.ID == w.author.ID) && !w.author.Newer(*in.Known) {
 		w.author = *in.Known

@@ -70,6 +70,11 @@ func HandleKey(a flow.Author) (Key, bool) {
 	return Key{Kind: identity.KeyHandle, Value: h, Class: "B", Way: identity.InProfile, Evidence: "the handle that stands in the CRM"}, h != ""
 }
 
+// Redacted gives a text without personal data, names included, as a brand's patterns find them.
+func (d *Decider) Redacted(brand, text string) string {
+	return personal.Blank(text, d.brand(brand).finder.Find(text))
+}
+
 // Normal gives a key of a kind in the form in which texts are searched for it by a brand, "" where value is none.
 func (d *Decider) Normal(brand, kind, value string) string {
 	for _, e := range d.brand(brand).finder.Strong(value) {

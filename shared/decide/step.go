@@ -20,6 +20,9 @@ const growth = 100
 // tongue tells the language.
 func (w *draft) tongue() {
 	lang, sure := w.language.Detect(w.m.Text, w.m.Lang)
+	if c := w.corrected.Lang; c != "" {
+		lang, sure = c, 1
+	}
 	w.Lang = lang
 	switch {
 	case lang == "und":
@@ -32,6 +35,7 @@ func (w *draft) tongue() {
 // read tells what the text means for the brand.
 func (w *draft) read() {
 	r := w.reader.Read(text.Input{Text: w.m.Text, Lang: w.Lang, Kind: string(w.m.Kind), News: w.feed(), Rating: w.m.Rating})
+	w.correct(&r)
 	if w.otherwise != nil {
 		w.otherwise(&r)
 	}
@@ -232,10 +236,17 @@ func (w *draft) route() {
 			w.Priority, why = r.urgency, "set by the rule"
 		}
 	}
+	if w.corrected.Department != "" { // a person's word outweighs rules
+		w.Route, w.Department = corrected, w.corrected.Department
+	}
 	w.env.Department, w.env.Priority = w.Department, w.Priority
 	w.env.Decision.Department, w.env.Decision.Priority, w.env.Decision.Route = w.Department, w.Priority, w.Route
 	by := "by what the text says"
-	if w.Route != "text" {
+	switch w.Route {
+	case "text":
+	case corrected:
+		by = "as a person corrected it"
+	default:
 		by = "by rule “" + w.Route + "”"
 	}
 	w.say("route", "%s, %s; priority %s: %s", w.Department, by, w.Priority, why)
@@ -310,7 +321,7 @@ func (w *draft) alarm() {
 	}
 	opened := w.Conversation != nil && w.Conversation.Case && (w.in.Conversation == nil || !w.in.Conversation.Case || w.in.Conversation.ID != w.Conversation.ID)
 	w.Urgent = route.Rank(w.Priority) >= route.Rank(route.High) || opened
-	fresh := w.in.Event.Verb != flow.Reaction
+	fresh := w.in.Event.Verb != flow.Reaction && w.in.Event.Verb != flow.Correct // who corrects has seen it
 	switch trouble := w.Complaint || w.Severity > 0; {
 	case fresh && trouble && w.protected():
 		w.Alert = fmt.Sprintf("protected customer in trouble: severity %d", w.Severity)

@@ -281,7 +281,9 @@ func Short(d Decision) string {
 	}
 	if d.Department != "" {
 		by := d.Department
-		if d.Route != "" && d.Route != "text" {
+		if d.Route == corrected {
+			by += " as a person corrected it"
+		} else if d.Route != "" && d.Route != "text" {
 			by += " by rule “" + d.Route + "”"
 		}
 		parts = append(parts, by)

@@ -54,6 +54,8 @@ type Event struct {
 	Erase   *Erasure  `json:"erase,omitempty" expr:"erase"`   // set where the vendor asks for an erasure instead; its ID is the same when it asks again
 	Thin    bool      `json:"thin,omitempty" expr:"thin"`     // the network named the mention and nothing else: it has to be read
 	Mention Mention   `json:"mention" expr:"mention"`         // of a delete only Network and ID are sure
+
+	Correction *Correction `json:"correction,omitempty" expr:"correction"` // of the verb correct
 }
 
 // ID is the dedupe key of an event: mention id + verb + revision. Webhook and poll of one thing give the same.
@@ -63,6 +65,10 @@ func (e Event) ID() string {
 		return e.Mention.ID + "|delete"
 	case Reaction:
 		return e.Mention.ID + "|reaction|" + e.Mention.engagement()
+	case Correct:
+		if e.Correction != nil {
+			return e.Mention.ID + "|correct|" + e.Correction.ID
+		}
 	}
 	// New and edit share the revision alone: a poll cannot tell an edited post from a new one.
 	return e.Mention.ID + "|" + e.Mention.Revision()

@@ -175,6 +175,7 @@ type (
 func (h *Home) commands() map[string]command {
 	all := h.privacyCommands()
 	maps.Copy(all, h.ownCommands())
+	maps.Copy(all, h.correctCommands())
 	for name, do := range all {
 		if !reading(name) {
 			all[name] = h.audited(name, do)

@@ -255,7 +255,7 @@ func (p *Pipeline) mourn(ctx context.Context, w *world, todo []*one) error {
 		if a := w.authors[m.Author.ID]; !exists(a) || a.Value.Objected || row.Value.Erased {
 			look(o.line.Author)
 		}
-		if bare := o.event.Verb == flow.Delete || o.event.Verb == flow.Reaction; !exists(row) && (bare || w.aged(o)) {
+		if bare := o.event.Verb == flow.Delete || o.event.Verb == flow.Reaction || o.event.Verb == flow.Correct; !exists(row) && (bare || w.aged(o)) {
 			look(p.tombOf(m.ID))
 		}
 	}

@@ -177,16 +177,19 @@ func (p *Pipeline) parse(plan *Plan, i int, env Envelope, data []byte) ([]*one, 
 	}
 	var events []flow.Event
 	var err error
-	if env.Stream == goneStream {
+	switch env.Stream {
+	case goneStream:
 		events, err = deletions(kind, data, env.At)
-	} else {
+	case correctStream:
+		events, err = corrections(kind, data, env.At)
+	default:
 		events, err = parser.Parse(raw)
 	}
 	if err != nil {
 		return []*one{p.reject(i, env, whole, 0, flow.Event{}, "cannot be read: "+unquoted(err.Error()))}, nil
 	}
 	out := make([]*one, 0, len(events))
-	whole.events, whole.barred = len(events), soon(p.infos[kind].Rules) || len(env.Only) > 0 // the body was archived with the others
+	whole.events, whole.barred = len(events), soon(p.infos[kind].Rules) || len(env.Only) > 0 || env.Stream == correctStream // the body was archived with the others
 	for k, e := range events {
 		if len(env.Only) > 0 && !slices.Contains(env.Only, k) {
 			continue
@@ -525,6 +528,8 @@ func complete(known flow.Mention, e flow.Event) flow.Mention {
 	case flow.Delete:
 		m = known
 		m.Deleted, m.Text, m.Media, m.Links, m.Extra = true, "", nil, nil, nil
+	case flow.Correct:
+		m = known
 	case flow.Reaction:
 		m = known
 		m.Likes, m.Shares, m.Comments, m.Views = e.Mention.Likes, e.Mention.Shares, e.Mention.Comments, e.Mention.Views

@@ -241,7 +241,7 @@ func (p *Pipeline) eraseMention(ctx context.Context, plan *Plan, id string, reco
 		if v.Decision.Conversation == nil && conv != "" {
 			v.Decision.Conversation = &flow.Conversation{ID: conv}
 		}
-		v.Erased, v.By = true, p.whoseLine(m)
+		v.Erased, v.By, v.Corrections = true, p.whoseLine(m), nil
 		done.fresh++
 		return true, nil
 	})

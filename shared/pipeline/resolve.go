@@ -56,6 +56,13 @@ func (w *world) decide(o *one) {
 		o.line.Outcome, o.line.Reason = ledger.Merged, reason
 		return
 	}
+	if o.event.Verb == flow.Correct {
+		if reason := uncorrected(row, o.event.Correction); reason != "" {
+			o.settled, o.line.Outcome, o.line.Reason = true, ledger.Filtered, reason
+			return
+		}
+		o.line.Source = row.Value.Source
+	}
 	switch {
 	case o.event.Verb == flow.Reaction:
 		w.react(o, row)
@@ -171,7 +178,7 @@ func (w *world) inputs(o *one) *decide.Inputs {
 	}
 	if row := w.mentions[m.ID]; exists(row) {
 		before := row.Value.Mention
-		in.Before = &before
+		in.Before, in.Corrections = &before, row.Value.corrections(o.event.Correction)
 	}
 	_, can := w.p.Networks[o.account.Kind].(network.Replier)
 	in.NoReply = !can
@@ -292,7 +299,14 @@ func (w *world) speak(o *one, d decide.Decision) {
 func (w *world) remember(o *one, row *held[MentionRow], d decide.Decision) {
 	v := &row.Value
 	at := v.Decision.Conversation
-	v.Mention, v.Decision, v.Source, v.At = o.event.Mention, d, o.line.Source, o.event.At
+	told := o.event.At
+	if o.event.Verb == flow.Correct { // what the network tells is as old as it was
+		told = v.At
+	}
+	if v.Corrections = v.corrections(o.event.Correction); o.event.Verb == flow.Delete {
+		v.Corrections = nil
+	}
+	v.Mention, v.Decision, v.Source, v.At = o.event.Mention, d, o.line.Source, told
 	if o.event.Verb == flow.Delete {
 		v.Mention.Deleted = true
 	}

@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"rapport/shared/archive"
@@ -214,9 +215,12 @@ func (p *Pipeline) sweepLines(ctx context.Context, plan *Plan, conf config.Accou
 	return whole, err
 }
 
-// younger tells whether a mention has an event that was received at a time or later.
+// younger tells whether a network told of a mention at a time or later. Who corrects it makes it no younger.
 func younger(v MentionRow, at time.Time) bool {
 	for _, e := range v.Events {
+		if strings.Contains(e.ID, corrects) {
+			continue
+		}
 		if hour, ok := ledger.HourOf(e.Line.Part); ok && !hour.Before(at.Truncate(time.Hour)) {
 			return true
 		}
@@ -227,7 +231,11 @@ func younger(v MentionRow, at time.Time) bool {
 // sweepMention removes a mention, what it left in its conversation, and its author's profile where nothing newer is known of
 // them. A tombstone stays, so that no later read takes it for new. The row goes last, as all else is found by it.
 func (p *Pipeline) sweepMention(ctx context.Context, plan *Plan, id string, v MentionRow, before time.Time) error {
-	if err := p.dropMedia(ctx, id); err != nil {
+	err := p.dropMedia(ctx, id)
+	if err == nil {
+		err = p.dropCorrected(ctx, id, v)
+	}
+	if err != nil {
 		return err
 	}
 	if c := v.Decision.Conversation; c != nil {
@@ -263,6 +271,9 @@ func (p *Pipeline) sweepConversation(ctx context.Context, plan *Plan, id, mentio
 		changed := false
 		for i := range r.Value.Conversation.Turns {
 			if t := &r.Value.Conversation.Turns[i]; t.Mention == mention && t.Text+t.Permalink+t.By != "" {
+				if kind, words, ok := strings.Cut(r.Value.Conversation.Subject, ": "); ok && strings.HasPrefix(strings.Join(strings.Fields(t.Text), " "), strings.TrimSuffix(words, "…")) {
+					r.Value.Conversation.Subject = kind // the words go from the title too
+				}
 				t.Text, t.Permalink, t.By, changed = "", "", "", true
 			}
 		}

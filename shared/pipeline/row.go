@@ -21,6 +21,8 @@ type MentionRow struct {
 	Erased   bool            `json:"erased,omitempty"`
 	Amended  string          `json:"amended,omitempty"` // the newest replay or undo that changed it: a job
 	By       string          `json:"by,omitempty"`      // of what was erased: the author's hash, as lines have it
+
+	Corrections []flow.Correction `json:"corrections,omitempty"` // of people, the newest maxCorrections, oldest first
 }
 
 // maxEvents bounds how many events a mention remembers.

@@ -18,8 +18,9 @@ type Story struct {
 	Conversation *flow.Conversation `json:"conversation,omitempty"`
 	Lines        []StoryLine        `json:"lines"`
 	Receipts     []decide.Receipt   `json:"receipts,omitempty"`
-	Media        []MediaItem        `json:"media,omitempty"`   // attachments, and where their copies are
-	Records      map[string][]Shown `json:"records,omitempty"` // CRM account → what it is asked to hold
+	Corrections  []flow.Correction  `json:"corrections,omitempty"` // of people, oldest first
+	Media        []MediaItem        `json:"media,omitempty"`       // attachments, and where their copies are
+	Records      map[string][]Shown `json:"records,omitempty"`     // CRM account → what it is asked to hold
 }
 
 // StoryLine is one event of a mention.
@@ -47,7 +48,7 @@ func (p *Pipeline) Story(ctx context.Context, id string) (Story, error) {
 	if row.Version == 0 {
 		return Story{}, fault.New(fault.NotFound, "no mention %q is known: ids look like mastodon:https://host/…; `rapport ledger` lists them", id)
 	}
-	s := Story{Mention: row.Value.Mention, Decision: row.Value.Decision, Receipts: row.Value.Decision.Receipts, Records: map[string][]Shown{}}
+	s := Story{Mention: row.Value.Mention, Decision: row.Value.Decision, Receipts: row.Value.Decision.Receipts, Corrections: row.Value.Corrections, Records: map[string][]Shown{}}
 	for _, e := range row.Value.Events {
 		line, err := p.lines.One(ctx, e.Line.Part, e.Line.Sort)
 		if err != nil {

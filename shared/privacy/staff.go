@@ -6,6 +6,8 @@ func StaffNote(of, field string) Text {
 		"flow.Person owner":          {"e-mail address of who owns the record in the CRM, as the CRM tells it", "E-Mail-Adresse der im CRM zuständigen Person, wie das CRM sie meldet"},
 		"flow.Conversation owner":    {"e-mail address of who works on the case in the CRM, as the CRM tells it", "E-Mail-Adresse der im CRM am Vorgang arbeitenden Person, wie das CRM sie meldet"},
 		"flow.Link by":               {"the rule, or the person, that made the link", "die Regel oder die Person, die die Verbindung hergestellt hat"},
+		"flow.Correction by":         {"who corrected what a text was read as", "wer korrigiert hat, wofür ein Text gehalten wurde"},
+		"flow.Correction at":         {"when", "wann"},
 		"pipeline.HoldRow by":        {"who set the legal hold", "wer die Aufbewahrung angeordnet hat"},
 		"flow.Reply sender":          {"who approved the answer", "wer die Antwort freigegeben hat"},
 		"config.Version by":          {"who published the configuration", "wer die Konfiguration veröffentlicht hat"},

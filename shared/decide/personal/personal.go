@@ -107,10 +107,15 @@ func Kinds(found []Entity) []string {
 
 // Redact puts [kind] in the place of what was found. Names stay: they are how people sign, and mostly the author's own.
 func Redact(text string, found []Entity) string {
+	return Blank(text, slices.DeleteFunc(slices.Clone(found), func(e Entity) bool { return e.Kind == Name }))
+}
+
+// Blank is Redact for names too.
+func Blank(text string, found []Entity) string {
 	var b strings.Builder
 	at := 0
 	for _, e := range found {
-		if e.Kind == Name || e.start < at {
+		if e.start < at {
 			continue
 		}
 		b.WriteString(text[at:e.start])

@@ -1,6 +1,9 @@
 package text
 
-import "math"
+import (
+	"math"
+	"slices"
+)
 
 // order is which intent goes first where several hold: what somebody must act on.
 var order = [...]int{6, 7, 8, 0, 5, 3, 4, 1, 2} // legal press job complaint churn purchase idea question praise
@@ -169,6 +172,12 @@ func department(res *Result, product bool) string {
 	}
 	return "service"
 }
+
+// Intents lists what somebody may mean.
+func Intents() []string { return slices.Clone(intents[:]) }
+
+// Department says who acts first on what a text is mainly about.
+func Department(r *Result) string { return department(r, false) }
 
 // explain adds what single words brought to the words that the lexicon found.
 func (r *reading) explain(t *tokens, e *evidence) {
