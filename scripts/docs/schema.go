@@ -93,6 +93,7 @@ func choices(types tree) {
 	for path, at := range map[string][2]string{
 		"networks.replies": {"Network", "replies"}, "crms.mode": {"CRM", "mode"}, "crms.person": {"CRM", "person"},
 		"mapping.for": {"Object", "for"}, "mapping.links.to": {"Link", "to"}, "mapping.fields.wins": {"Field", "wins"}, "routing.priority": {"Route", "priority"},
+		"brands.pulse.sensitivity": {"Pulse", "sensitivity"},
 	} {
 		p := property(types, at[0], at[1])
 		p["enum"] = config.Choices(path)

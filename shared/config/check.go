@@ -33,6 +33,8 @@ func Choices(path string) []string {
 		return []string{"human", "rapport"}
 	case "routing.priority", "brands.sla":
 		return []string{"low", "normal", "high", "urgent"}
+	case "brands.pulse.sensitivity":
+		return []string{"low", "normal", "high"}
 	case "score.max":
 		return []string{"reach", "resonance", "connectedness", "relevance", "role"}
 	case "basis":

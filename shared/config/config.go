@@ -49,7 +49,15 @@ type Brand struct {
 	Templates  []Template          `yaml:"templates,omitempty" json:"templates,omitempty"`     // texts to start an answer from
 	ReopenDays int                 `yaml:"reopen_days,omitempty" json:"reopen_days,omitempty"` // 0 = 14
 	Roles      map[string][]string `yaml:"roles,omitempty" json:"roles,omitempty"`             // console: role → groups of the log-in's provider that have it for this brand
+	Pulse      Pulse               `yaml:"pulse,omitempty" json:"pulse,omitzero"`              // how spikes and crises are watched for
 	Budget     float64             `yaml:"budget" json:"budget"`                               // USD a day for paid calls to networks; not set = DefaultBudget, 0 = none at all
+}
+
+// Pulse is how a brand is watched for spikes and crises.
+type Pulse struct {
+	Off         bool   `yaml:"off,omitempty" json:"off,omitempty"`                 // not at all
+	Minimum     int    `yaml:"minimum,omitempty" json:"minimum,omitempty"`         // so many different people must complain within an hour before it is a crisis; 0 = 8
+	Sensitivity string `yaml:"sensitivity,omitempty" json:"sensitivity,omitempty"` // low, normal (default), high: how unusual things must be
 }
 
 // DefaultBudget is what a brand may spend a day on paid calls where its configuration does not say, in USD.

@@ -52,6 +52,9 @@ func brand(d *decoder, n *yaml.Node, path string, v *Brand) {
 		"reopen_days": whole(&v.ReopenDays, 0, 3650),
 		"roles":       textLists(&v.Roles, oneOf("roles"), notEmpty),
 		"budget":      amount(&v.Budget),
+		"pulse": func(d *decoder, n *yaml.Node, path string) {
+			d.object(n, path, keys{"off": flag(&v.Pulse.Off), "minimum": whole(&v.Pulse.Minimum, 0, 100_000), "sensitivity": text(&v.Pulse.Sensitivity, oneOf("brands.pulse.sensitivity"))})
+		},
 	}, "name")
 }
 

@@ -94,6 +94,7 @@ type Decision struct {
 	RunnerUp   string      `json:"runner_up,omitempty" expr:"runner_up"`
 	Forbidden  []string    `json:"forbidden,omitempty" expr:"forbidden"`
 	Urgent     bool        `json:"urgent,omitempty" expr:"urgent"` // which deliver lane
+	Crisis     bool        `json:"crisis,omitempty" expr:"crisis"` // the brand was in crisis when it was decided
 	Alert      string      `json:"alert,omitempty" expr:"alert"`   // protected customer, growing complaint
 
 	Answer   string `json:"answer,omitempty" expr:"answer"`       // what a rule answers, without the notice

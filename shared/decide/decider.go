@@ -161,6 +161,7 @@ func (w *draft) judge() {
 	w.read()
 	w.personal()
 	w.identify()
+	w.Crisis = w.in.Crisis
 	w.env = EnvOf(*w.m, w.Decision, w.in.Conversation, w.person, w.brand.Brand, w.source())
 	w.env.Author = w.author
 	if w.filtered() {

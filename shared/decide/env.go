@@ -33,6 +33,7 @@ type Env struct {
 	Priority   string   `expr:"priority"` // low, normal, high, urgent
 	Action     string   `expr:"action"`
 	Why        string   `expr:"why"`      // in mappings: all of that in a line, at most ShortLength characters, without words of the text
+	Crisis     bool     `expr:"crisis"`   // the brand was in crisis when it was decided
 	Known      bool     `expr:"known"`    // the author is linked to a person
 	Customer   bool     `expr:"customer"` // that person is linked to a CRM record
 }
@@ -74,5 +75,6 @@ func EnvOf(m flow.Mention, d Decision, c *flow.Conversation, p *flow.Person, b c
 func (e *Env) read(d Decision) {
 	e.Lang, e.Sentiment, e.Polarity, e.Complaint, e.Severity = d.Lang, d.Sentiment, d.Polarity, d.Complaint, d.Severity
 	e.Intents, e.Confidence, e.PII, e.Score = d.Intents, d.Confidence, d.PII, d.Score.Total
+	e.Crisis = d.Crisis
 	e.Department, e.Priority, e.Action, e.Why = d.Department, d.Priority, d.Action, Short(d)
 }

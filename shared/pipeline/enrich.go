@@ -306,6 +306,7 @@ type world struct {
 	reminders     []flow.Conversation
 	threads       map[string]*held[ThreadRow] // by the thread's start
 	tombs         map[string]TombRow          // of authors and mentions that are gone, by where they stand
+	crisis        map[string]bool             // brands that are in crisis
 	unsynced      map[string]bool             // brands whose people are not all known yet
 	often         identity.Often              // how often names occur; nil = not needed
 	crowdOf       int                         // how many persons the CRMs know
@@ -438,6 +439,9 @@ func (p *Pipeline) gather(ctx context.Context, plan *Plan, todo []*one) (*world,
 	}
 	var err error
 	if w.unsynced, err = p.unsynced(ctx, plan); err != nil {
+		return nil, err
+	}
+	if w.crisis, err = p.crisis(ctx, plan, todo); err != nil {
 		return nil, err
 	}
 	return w, p.gatherPeople(ctx, w, todo)

@@ -146,6 +146,10 @@ func (p *Pipeline) Jobs(ctx context.Context, batch []queue.Message) []error {
 			errs[i] = p.sealWoken(ctx)
 			continue
 		}
+		if id == pulseJob {
+			errs[i] = p.pulseWoken(ctx)
+			continue
+		}
 		errs[i] = p.work(ctx, id)
 	}
 	return errs

@@ -117,6 +117,10 @@ type Pipeline struct {
 	tombs         store.Table[TombRow]
 	erasures      store.Table[ErasureRow]
 	audits        store.Table[AuditRow]
+	pulses        store.Table[PulseRow]
+	alerts        store.Table[AlertRow]
+	looks         looks
+	crises        crises
 	infos         map[string]network.Info // of the networks, by name: they never change
 	recent        *recent[MentionRow]     // nil where other processes write too
 }
@@ -160,6 +164,7 @@ func New(o Options) *Pipeline {
 	p.holds, p.tombs = store.Table[HoldRow]{Store: o.Store, Name: "hold"}, store.Table[TombRow]{Store: o.Store, Name: "tomb"}
 	p.erasures = store.Table[ErasureRow]{Store: o.Store, Name: "erasure"}
 	p.audits = store.Table[AuditRow]{Store: o.Store, Name: "audit"}
+	p.pulses, p.alerts = store.Table[PulseRow]{Store: o.Store, Name: "pulse"}, store.Table[AlertRow]{Store: o.Store, Name: "alert"}
 	if o.Ports.Exact {
 		p.recent = &recent[MentionRow]{rows: map[string]store.Row[MentionRow]{}}
 	}

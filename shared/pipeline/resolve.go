@@ -196,6 +196,7 @@ func (w *world) inputs(o *one) *decide.Inputs {
 	}
 	in.Candidates, in.People = w.candidates(o), w.crowdOf
 	in.Crowd, _ = w.crowd(o)
+	in.Crisis = w.crisis[m.Brand] && o.line.Source != history
 	if w.unsynced[m.Brand] {
 		in.Unknown = append(in.Unknown, decide.UnknownKeys)
 	}

@@ -35,7 +35,7 @@ func (p *Pipeline) Tick(ctx context.Context, feed Feed) error {
 		return err
 	}
 	var errs []error
-	errs = append(errs, p.unparkAll(ctx, plan, feed), p.tickPolls(ctx, plan), p.tickAttention(ctx, plan), p.tickRechecks(ctx, plan), p.tickRetain(ctx), p.tickReconcile(ctx, plan), p.tickSeal(ctx), p.tickDue(ctx, plan))
+	errs = append(errs, p.unparkAll(ctx, plan, feed), p.tickPolls(ctx, plan), p.tickAttention(ctx, plan), p.tickRechecks(ctx, plan), p.tickRetain(ctx), p.tickReconcile(ctx, plan), p.tickSeal(ctx), p.tickPulse(ctx, plan), p.tickDue(ctx, plan))
 	return errors.Join(errs...)
 }
 

@@ -97,6 +97,8 @@ func Places() []Place {
 		{Store, "quota", "pipeline.QuotaRow", keepState, none},
 		{Store, "sync", "pipeline.SyncRow", keepState, none},
 		{Store, "job", "pipeline.JobRow", keepState, none},
+		{Store, "pulse", "pipeline.PulseRow", keepState, none},
+		{Store, "alert", "pipeline.AlertRow", keepTrail, none},
 		{Store, "patch", "pipeline.PatchRow", keepProof, none},
 		{Store, "described", "crm.Object", keepState, none},
 		{Store, "token", "pipeline.TokenRow", keepAccess, none},
