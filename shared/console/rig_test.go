@@ -130,7 +130,7 @@ func (c *counting) List(ctx context.Context, r store.Range) iter.Seq2[store.Item
 
 // home is an app with a portal behind it and a console before it, on a clock that is moved by hand.
 type home struct {
-	t       *testing.T
+	t       testing.TB
 	clock   atomic.Int64 // nanoseconds
 	ids     atomic.Int64
 	store   *counting
@@ -157,12 +157,20 @@ crms:
 
 func open(t *testing.T) *home { t.Helper(); return openWith(t, document) }
 
-func openWith(t *testing.T, document string) *home {
+func openWith(t testing.TB, document string) *home {
+	t.Helper()
+	return openOn(t, document, nil)
+}
+
+// openOn is openWith over a store of its own; nil = in memory.
+func openOn(t testing.TB, document string, over store.Store) *home {
 	t.Helper()
 	h := &home{t: t, vault: vault{}, net: &site{}}
 	h.clock.Store(time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC).UnixNano())
 	clock := h.at
-	h.store = &counting{Store: storememory.New(storememory.Options{Now: clock})}
+	if h.store = (&counting{Store: over}); over == nil {
+		h.store.Store = storememory.New(storememory.Options{Now: clock})
+	}
 	h.queue = queuememory.New(queuememory.Options{Now: clock, NewID: h.newID})
 	h.portal = twin.New(twin.Options{Now: clock, Token: token})
 	var err error

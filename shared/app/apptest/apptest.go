@@ -11,7 +11,7 @@ import (
 )
 
 // Drain has the app work on what is in the queues until they are empty.
-func Drain(t *testing.T, a *app.App, q *memory.Queue) {
+func Drain(t testing.TB, a *app.App, q *memory.Queue) {
 	t.Helper()
 	for range 200 {
 		n := 0
@@ -26,7 +26,7 @@ func Drain(t *testing.T, a *app.App, q *memory.Queue) {
 }
 
 // pass hands one batch of a lane over and tells how many messages it had.
-func pass(t *testing.T, a *app.App, q *memory.Queue, lane queue.Lane) int {
+func pass(t testing.TB, a *app.App, q *memory.Queue, lane queue.Lane) int {
 	size := 50
 	if v := app.Verb(lane); v == "poll" || v == "reply" || v == "jobs" {
 		size = 1
