@@ -278,7 +278,8 @@ func (c *Console) talk(q *request) (answer, error) {
 		return answer{}, err
 	}
 	for _, r := range replies {
-		if r.Version > 0 {
+		shown := slices.ContainsFunc(t.Turns, func(turn flow.Turn) bool { return turn.Direction == flow.Out && turn.Text == r.Value.Reply.Text })
+		if r.Version > 0 && !(shown && r.Value.Reply.State == flow.Sent) {
 			t.Replies = append(t.Replies, r.Value)
 		}
 	}

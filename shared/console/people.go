@@ -311,8 +311,9 @@ func (c *Console) reply(q *request) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	if of, ok := t.Data.(talk); !ok || !of.May {
-		return answer{}, fault.New(fault.Unauthorized, "who answers must be allowed to read what was said: that takes the roles viewer and operator, or admin")
+	of, _ := t.Data.(talk)
+	if err := mayAnswer(q, of.Brand); err != nil {
+		return answer{}, err
 	}
 	if err := c.Pipeline.Answer(q.r.Context(), id, q.value("text"), q.value("private") != "", q.who.User); err != nil {
 		return answer{}, err

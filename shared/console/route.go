@@ -83,7 +83,16 @@ var (
 
 // table lists every route. A new one comes with its roles, or it does not compile.
 func (c *Console) table() []route {
-	return slices.Concat(c.ownRoutes(), c.correctRoutes(), c.jobRoutes(), c.accountRoutes(), c.vendorRoutes(), c.promoteRoutes(), c.brandRoutes())
+	return slices.Concat(
+		c.ownRoutes(),
+		c.accountRoutes(),
+		c.answerRoutes(),
+		c.brandRoutes(),
+		c.correctRoutes(),
+		c.jobRoutes(),
+		c.promoteRoutes(),
+		c.vendorRoutes(),
+	)
 }
 
 func (c *Console) ownRoutes() []route {

@@ -452,3 +452,44 @@ func TestVendorLogIn(t *testing.T) {
 		t.Error("the log holds a secret")
 	}
 }
+
+// A draft is sent once it is approved, once, by who may answer, and its words are gone from it; one that is dropped never is.
+func TestDraftAnswer(t *testing.T) {
+	h := open(t)
+	h.said("m1", "anna", "Die Lampe ist schon wieder kaputt, unverschämt!")
+	g := h.enter()
+	talk := regexp.MustCompile(`href="(/conversations/[^"?]+)"`).FindStringSubmatch(g.get("/conversations"))[1]
+	g.do("POST", talk+"/draft", url.Values{"text": {"Das tut uns leid."}})
+	g.do("POST", talk+"/draft", url.Values{"text": {"Pech gehabt."}})
+	for range 3 {
+		h.step()
+	}
+	if len(h.net.posted) != 0 {
+		t.Fatalf("a draft was sent: %q", h.net.posted)
+	}
+	ids := regexp.MustCompile(`action="(/answers/[^"]+)/approve"`).FindAllStringSubmatch(g.get(talk), -1)
+	if len(ids) != 2 {
+		t.Fatalf("drafts: %v", ids)
+	}
+	if code := h.enter("operator").do("POST", ids[0][1]+"/approve", nil).Code; code != http.StatusForbidden {
+		t.Errorf("who may not read approves: %d", code)
+	}
+	if code := h.enter("viewer:other", "operator:other").do("POST", ids[0][1]+"/approve", nil).Code; code != http.StatusNotFound {
+		t.Errorf("who has another brand approves: %d", code)
+	}
+	for range 2 {
+		g.do("POST", ids[0][1]+"/approve", nil)
+	}
+	if code := g.do("POST", ids[1][1]+"/drop", nil).Code; code != http.StatusSeeOther {
+		t.Errorf("dropped: %d", code)
+	}
+	for range 4 {
+		h.step()
+	}
+	if len(h.net.posted) != 1 || !strings.Contains(h.net.posted[0], "Das tut uns leid.") {
+		t.Errorf("posted %q", h.net.posted)
+	}
+	if page := g.get(talk); strings.Contains(page, "Pech gehabt.") || strings.Count(page, "Das tut uns leid.") != 1 {
+		t.Errorf("%.3000s", page)
+	}
+}
