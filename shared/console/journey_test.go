@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -269,7 +270,11 @@ func TestEveryPage(t *testing.T) {
 			paths = append(paths, concrete(rt.Path))
 		}
 	}
-	paths = append(paths, "/accounts/new?kind=site", "/accounts/new?kind=hubspot", "/find?q=anna", "/mentions?column=dead")
+	if _, err := d.app.Start(t.Context(), pipeline.JobRow{ID: "e1", Kind: "erase", Erasure: flow.Erasure{ID: "e1", Author: "site:ben", Reason: "letter"}}); err != nil {
+		t.Fatal(err)
+	}
+	talks := regexp.MustCompile(`href="(/conversations/[^"?]+)"`).FindStringSubmatch(d.enter().get("/conversations"))
+	paths = append(paths, talks[1], "/jobs/e1", "/hooks?kind=site", "/audit?did=job", "/accounts/new?kind=site", "/accounts/new?kind=hubspot", "/find?q=anna", "/mentions?column=dead")
 	for _, look := range []struct {
 		dark  bool
 		width int
