@@ -20,8 +20,8 @@ brands:
   - {name: nord, languages: [de], terms: [nord]}
   - {name: sued, languages: [de], terms: [sued]}
 hooks:
-  - {name: site, kind: site, secrets: {secret: "env:S"}, brand: nord}
-  - {name: suedhook, kind: site, secrets: {secret: "env:S"}, brand: sued}
+  - {name: site, kind: site, secrets: {secret: "env:S", verify: "env:V"}, brand: nord}
+  - {name: suedhook, kind: site, secrets: {secret: "env:S", verify: "env:V"}, brand: sued}
 networks:
   - {name: site, kind: site, hook: site, brand: nord, replies: approve}
   - {name: suednetz, kind: site, hook: suedhook, brand: sued, replies: approve}

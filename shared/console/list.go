@@ -13,10 +13,12 @@ import (
 	"rapport/shared/store"
 )
 
-// Bounds of one page: how many lines are shown, how many rows of the ledger are looked at, and how far back at once.
+// Bounds of one page: how many lines are shown, how many rows of the ledger are read, how many of them at once where few of
+// them fit, and how far back at once.
 const (
 	pageSize = 50
 	maxRows  = 3000
+	maxWant  = 400
 	maxHours = 96
 )
 
@@ -41,14 +43,14 @@ func places(doc *config.Document) []string {
 }
 
 // newest lists lines, newest first, from before a cursor on ("" = now). It stops at limit lines that keep wants, or when it
-// has looked at maxRows; next is where to go on, "" at the end.
+// has read maxRows; next is where to go on, "" at the end.
 func (c *Console) newest(ctx context.Context, accounts []string, before string, limit int, keep func(ledger.Line) bool) (out []entry, next string, err error) {
 	hour, sort, _ := strings.Cut(before, ".")
 	hours, err := c.hoursOf(ctx, accounts, hour)
 	if err != nil {
 		return nil, "", err
 	}
-	read := 0
+	read, want := 0, limit
 	for _, h := range hours.names {
 		at, err := time.Parse(hourForm, h)
 		if err != nil {
@@ -59,18 +61,26 @@ func (c *Console) newest(ctx context.Context, accounts []string, before string, 
 			to = sort
 		}
 		for first || to != "" {
-			found, floor, err := c.hour(ctx, hours.of[h], at, to, limit-len(out))
+			if read >= maxRows {
+				return out, h + "." + to, nil
+			}
+			found, floor, n, err := c.hour(ctx, hours.of[h], at, to, max(want, limit-len(out)))
 			if err != nil {
 				return nil, "", err
 			}
+			read += n
+			had := len(out)
 			for _, e := range found {
-				if len(out) == limit || read >= maxRows {
+				if len(out) == limit {
 					return out, h + "." + to, nil
 				}
-				read, to = read+1, e.Place.Sort
+				to = e.Place.Sort
 				if keep == nil || keep(e.Line) {
 					out = append(out, e)
 				}
+			}
+			if want = 0; 4*(len(out)-had) < len(found) { // few are wanted: more are read at once, as each stretch is read a little twice
+				want = min(2*len(found), maxWant)
 			}
 			to, first = floor, false
 		}
@@ -83,7 +93,7 @@ func (c *Console) newest(ctx context.Context, accounts []string, before string, 
 
 // hour lists an hour's lines of accounts before a sort key, newest first. An hour lies in many partitions; of each about its
 // share of want is read. floor is where to go on, "" = the hour is done.
-func (c *Console) hour(ctx context.Context, accounts []string, at time.Time, before string, want int) (found []entry, floor string, err error) {
+func (c *Console) hour(ctx context.Context, accounts []string, at time.Time, before string, want int) (found []entry, floor string, read int, err error) {
 	share := max(2*want/(len(accounts)*ledger.Shards), 8)
 	for _, account := range accounts {
 		for shard := range ledger.Shards {
@@ -91,8 +101,9 @@ func (c *Console) hour(ctx context.Context, accounts []string, at time.Time, bef
 			n, last := 0, ""
 			for row, err := range c.lines.List(ctx, store.Range{Part: part, To: before, Desc: true, Limit: share}) {
 				if err != nil {
-					return nil, "", err
+					return nil, "", read, err
 				}
+				read++
 				found = append(found, entry{ledger.Place{Part: part, Sort: row.Sort}, row.Value})
 				n, last = n+1, row.Sort
 			}
@@ -103,7 +114,7 @@ func (c *Console) hour(ctx context.Context, accounts []string, at time.Time, bef
 	}
 	found = slices.DeleteFunc(found, func(e entry) bool { return e.Place.Sort < floor })
 	slices.SortFunc(found, func(a, b entry) int { return strings.Compare(b.Place.Sort, a.Place.Sort) })
-	return found, floor, nil
+	return found, floor, read, nil
 }
 
 // hourForm is how the ledger writes an hour.
