@@ -57,6 +57,21 @@ func accessCommand(f *flags) *cobra.Command {
 	return c
 }
 
+// tellBasis says what each purpose rests on.
+func tellBasis(w io.Writer, list []pipeline.Standing) {
+	fmt.Fprintln(w, "What it is processed for, and on which basis")
+	for _, s := range list {
+		done, since := "", ""
+		if !s.Holds {
+			done = ", not done"
+		}
+		if !s.Since.IsZero() {
+			since = " since " + s.Since.Format(time.DateTime)
+		}
+		fmt.Fprintf(w, "  %-10s %s%s (%s%s)\n", s.Purpose, s.Basis, done, s.Source, since)
+	}
+}
+
 // tellDossier writes a dossier to be read.
 func tellDossier(w io.Writer, d pipeline.Dossier) {
 	fmt.Fprintf(w, "What is held about you, as of %s (found %s)\n\nSocial accounts\n", d.Made.Format(time.DateTime), d.How)
@@ -72,10 +87,8 @@ func tellDossier(w io.Writer, d pipeline.Dossier) {
 			fmt.Fprintf(w, "  linked to %s, because: %s (%s)\n", strings.TrimSpace(l.To+" "+l.Object+" "+l.Record), l.Evidence, l.At.Format(time.DateOnly))
 		}
 	}
-	fmt.Fprintln(w, "\nWhat it is processed for, and on which basis")
-	for _, purpose := range []string{"service", "matching", "scoring", "product", "marketing"} {
-		fmt.Fprintf(w, "  %s: %s\n", purpose, d.Basis[purpose])
-	}
+	fmt.Fprintln(w)
+	tellBasis(w, d.Basis)
 	fmt.Fprintf(w, "\nWhat you said (%d), what was concluded, and where it went\n", len(d.Mentions))
 	for _, m := range d.Mentions {
 		fmt.Fprintf(w, "\n  %s  %s\n    %s\n", m.Mention.Created.Format(time.DateTime), m.Mention.ID, strings.ReplaceAll(m.Mention.Text, "\n", "\n    "))

@@ -58,6 +58,7 @@ func printPerson(c *cobra.Command, f *flags, who pipeline.ExplainedPerson, err e
 	for _, l := range p.Links {
 		fmt.Fprintf(w, "  linked to %s %s %s (class %s, by %s): %s\n", l.To, l.Object, l.Record, l.Class, l.By, l.Evidence)
 	}
+	tellBasis(w, who.Basis)
 	for _, x := range who.Mentions {
 		fmt.Fprintln(w)
 		printExplained(w, x)

@@ -31,7 +31,7 @@ func scanCommand(f *flags) *cobra.Command {
 			err := f.look(c.Context(), func(h *localrun.Home) error {
 				t, err := traces(c, h, args, from)
 				if err == nil {
-					t, err = h.Named(c.Context(), t, authors, handles, emails, people, words)
+					t, err = h.MoreTraces(c.Context(), t, authors, handles, emails, people, words)
 				}
 				if err == nil && save != "" {
 					err = saveTraces(save, t)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"time"
 
 	"rapport/shared/config"
 	"rapport/shared/crm"
@@ -210,6 +211,11 @@ func (a *App) Publish(ctx context.Context, text []byte, file, by, note string) (
 	if err == nil { // of two that published at once the other may have taken the number first
 		err = a.number(ctx, v)
 	}
+	for _, at := range []store.Key{{Part: "hash", Sort: v.Hash}, {Part: "number", Sort: fmt.Sprintf("%06d", v.Number)}, {Part: present, Sort: "-"}} {
+		if err == nil {
+			err = a.Named(ctx, "config", at.Part, at.Sort)
+		}
+	}
 	if err != nil {
 		return v, err
 	}
@@ -262,6 +268,30 @@ func (a *App) Version(ctx context.Context, number int) (config.Version, error) {
 		err = fault.New(fault.NotFound, "there is no configuration version %d: `rapport config history` lists them", number)
 	}
 	return row.Value, err
+}
+
+// maxSince bounds how many versions are looked at for how long something stands in the configuration.
+const maxSince = 50
+
+// Since implements pipeline.Versions.
+func (a *App) Since(ctx context.Context, say func(*config.Document) string) (number int, at time.Time, err error) {
+	now := ""
+	for row, err := range a.versions.List(ctx, store.Range{Part: "number", Desc: true, Limit: maxSince}) {
+		if err != nil {
+			return 0, at, err
+		}
+		doc, err := config.Load([]byte(row.Value.Text), config.Options{File: fmt.Sprintf("version %d", row.Value.Number), Env: a.options.Env})
+		if err != nil {
+			break // an older language than this one
+		}
+		if said := say(doc); number == 0 {
+			now = said
+		} else if said != now {
+			break
+		}
+		number, at = row.Value.Number, row.Value.At
+	}
+	return number, at, nil
 }
 
 // Rollback publishes an earlier version again, as a new one.

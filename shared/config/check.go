@@ -31,6 +31,8 @@ func Choices(path string) []string {
 		return []string{"mention", "conversation", "person", "previous"}
 	case "mapping.fields.wins":
 		return []string{"human", "rapport"}
+	case "mapping.fields.purpose":
+		return Choices("basis")
 	case "routing.priority", "brands.sla":
 		return []string{"low", "normal", "high", "urgent"}
 	case "brands.pulse.sensitivity":

@@ -51,6 +51,8 @@ type Brand struct {
 	Roles      map[string][]string `yaml:"roles,omitempty" json:"roles,omitempty"`             // console: role → groups of the log-in's provider that have it for this brand
 	Pulse      Pulse               `yaml:"pulse,omitempty" json:"pulse,omitzero"`              // how spikes and crises are watched for
 	Budget     float64             `yaml:"budget" json:"budget"`                               // USD a day for paid calls to networks; not set = DefaultBudget, 0 = none at all
+
+	Information map[string]string `yaml:"information,omitempty" json:"information,omitempty"` // language → the line below the first answer to somebody: where they learn what is done with their data (Art. 14 GDPR); none = no line
 }
 
 // Pulse is how a brand is watched for spikes and crises.
@@ -157,6 +159,8 @@ type Field struct {
 	Once   bool   `yaml:"once,omitempty" json:"once,omitempty"`     // only when the record is created
 	At     string `yaml:"at,omitempty" json:"at,omitempty"`         // expression: when the value became so; written once for each such time, never while there is none
 	Shared bool   `yaml:"shared,omitempty" json:"shared,omitempty"` // not ours alone: read before every write
+
+	Purpose string `yaml:"purpose,omitempty" json:"purpose,omitempty"` // what it is for: left empty for whom that has no lawful basis; "" = service
 }
 
 // Link associates a record with another of ours.

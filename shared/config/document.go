@@ -47,6 +47,7 @@ func brand(d *decoder, n *yaml.Node, path string, v *Brand) {
 				"action": text(&v.Action, notEmpty), "lang": text(&v.Lang, matches(`^[a-z]{2,3}$`, "a language such as de or en")), "text": text(&v.Text, notEmpty),
 			}, "action", "lang", "text")
 		}),
+		"information": textMap(&v.Information, matches(`^[a-z]{2,3}$`, "a language such as de or en"), notEmpty),
 		"notice":      textMap(&v.Notice, matches(`^[a-z]{2,3}$`, "a language such as de or en"), notEmpty),
 		"crowd":       whole(&v.Crowd, 0, 100_000),
 		"reopen_days": whole(&v.ReopenDays, 0, 3650),
@@ -193,11 +194,12 @@ func mapped(d *decoder, n *yaml.Node, path string) (v Field) {
 		return v
 	}
 	d.object(n, path, keys{
-		"value":  text(&v.Value, notEmpty),
-		"wins":   text(&v.Wins, oneOf("mapping.fields.wins")),
-		"once":   flag(&v.Once),
-		"at":     text(&v.At, notEmpty),
-		"shared": flag(&v.Shared),
+		"value":   text(&v.Value, notEmpty),
+		"wins":    text(&v.Wins, oneOf("mapping.fields.wins")),
+		"once":    flag(&v.Once),
+		"at":      text(&v.At, notEmpty),
+		"shared":  flag(&v.Shared),
+		"purpose": text(&v.Purpose, oneOf("mapping.fields.purpose")),
 	}, "value")
 	return v
 }

@@ -82,6 +82,9 @@ func (c *Console) saveDraft(ctx context.Context, d draftRow) error {
 		r.Value = d
 		return true, nil
 	})
+	if err == nil && d.By != "" {
+		err = c.Pipeline.Named(ctx, "consoledraft", "-", "-")
+	}
 	return err
 }
 

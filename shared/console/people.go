@@ -231,7 +231,7 @@ func (c *Console) judge(q *request) (answer, error) {
 		}
 	}
 	_, err := c.verdicts.Update(ctx, author, person, func(r *store.Row[verdictRow]) (bool, error) {
-		r.Value = verdictRow{verdict, q.who.User, c.now()}
+		r.Value = verdictRow{verdict, c.Pipeline.Pseudonym(q.who.User), c.now()}
 		return true, nil
 	})
 	if err != nil {

@@ -132,6 +132,9 @@ func (c *Console) addToken(q *request) (answer, error) {
 	if res := c.tokens.Put(q.r.Context(), row)[0]; res.Err != nil {
 		return answer{}, res.Err
 	}
+	if err := c.Pipeline.Named(q.r.Context(), "consoletoken", row.Part, row.Sort); err != nil {
+		return answer{}, err
+	}
 	if err := c.note(q.r.Context(), q.who.User, "made a token", name+" ("+role+")"); err != nil {
 		return answer{}, err
 	}

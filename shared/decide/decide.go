@@ -53,6 +53,7 @@ type Inputs struct {
 	Corrections  []flow.Correction  `json:"corrections,omitempty" expr:"corrections"`   // what people said it should have been read as, oldest first
 	Objected     bool               `json:"objected,omitempty" expr:"objected"`         // tombstone: nothing may be stored
 	Consented    []string           `json:"consented,omitempty" expr:"consented"`       // purposes this author consented to
+	Refuses      []string           `json:"refuses,omitempty" expr:"refuses"`           // purposes this author objected to
 	MayMatch     string             `json:"may_match,omitempty" expr:"may_match"`       // the network's rule profile: yes, told, optin; anything else = no
 	MayScore     bool               `json:"may_score,omitempty" expr:"may_score"`
 	NoReply      bool               `json:"no_reply,omitempty" expr:"no_reply"` // nobody can be answered there: a feed

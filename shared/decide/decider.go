@@ -198,6 +198,9 @@ func (w *draft) serves(purpose string) (bool, string) {
 	if p := w.in.Person; p != nil && slices.Contains(p.Objected, purpose) {
 		return false, "the person objected to " + purpose
 	}
+	if slices.Contains(w.in.Refuses, purpose) {
+		return false, "the author objected to " + purpose
+	}
 	switch basis := w.basis[purpose]; basis {
 	case "none":
 		return false, "no lawful basis for " + purpose

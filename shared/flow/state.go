@@ -100,6 +100,7 @@ type Person struct {
 	Score     Score           `json:"score" expr:"score"`
 	Objected  []string        `json:"objected,omitempty" expr:"objected"`   // purposes the person objected to
 	Consented []string        `json:"consented,omitempty" expr:"consented"` // purposes the person consented to
+	Told      []Told          `json:"told,omitempty" expr:"told"`           // from where the two are known, and since when
 	Owner     string          `json:"owner,omitempty" expr:"owner"`         // e-mail of the owner in the CRM
 	Protected bool            `json:"protected,omitempty" expr:"protected"`
 	Accepted  map[string]bool `json:"accepted,omitempty" expr:"accepted"` // CRM account → may be created there
@@ -107,6 +108,22 @@ type Person struct {
 	Updated   time.Time       `json:"updated" expr:"updated"`
 	Revision  int64           `json:"revision" expr:"revision"`
 }
+
+// Told is the newest that is known of somebody's will about a purpose: from whom, and since when.
+type Told struct {
+	Purpose string    `json:"purpose" expr:"purpose"` // service, matching, scoring, product, marketing
+	What    string    `json:"what" expr:"what"`       // consent or withdrawn; objection or lifted
+	Source  string    `json:"source" expr:"source"`   // a CRM's account, object and record, or who took it in
+	At      time.Time `json:"at" expr:"at"`
+}
+
+// What somebody may say about a purpose.
+const (
+	Consents  = "consent"
+	Withdrawn = "withdrawn" // a consent that was given before
+	Objection = "objection"
+	Lifted    = "lifted" // an objection that was made before
+)
 
 // Link is an edge from a person to an author or to a CRM record.
 type Link struct {
@@ -163,8 +180,9 @@ type Reply struct {
 	State        string    `json:"state" expr:"state"` // draft, approved, sending, sent, failed, parked
 	Reason       string    `json:"reason,omitempty" expr:"reason"`
 	Sender       string    `json:"sender,omitempty" expr:"sender"`
-	Rule         string    `json:"rule,omitempty" expr:"rule"`     // set where a rule answers, so that the notice is added
-	Native       string    `json:"native,omitempty" expr:"native"` // the network's id once sent
+	Rule         string    `json:"rule,omitempty" expr:"rule"`               // set where a rule answers, so that the notice is added
+	Information  string    `json:"information,omitempty" expr:"information"` // what the text ends with: where the author learns what is done with their data
+	Native       string    `json:"native,omitempty" expr:"native"`           // the network's id once sent
 	Permalink    string    `json:"permalink,omitempty" expr:"permalink"`
 	CRM          string    `json:"crm,omitempty" expr:"crm"` // CRM account it came from
 	Record       string    `json:"record,omitempty" expr:"record"`

@@ -1,6 +1,7 @@
 package localrun
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -15,6 +16,13 @@ type (
 	Request struct {
 		Who    string `json:"who"`
 		Reason string `json:"reason"`
+	}
+	// Objecting tells of an objection to a purpose, or that one is taken back.
+	Objecting struct {
+		Who      string `json:"who"`
+		Purpose  string `json:"purpose"`
+		Withdraw bool   `json:"withdraw,omitempty"`
+		Source   string `json:"source,omitempty"` // how it was told, such as a letter of a day
 	}
 	// Holding sets a legal hold.
 	Holding struct {
@@ -40,6 +48,20 @@ func (h *Home) privacyCommands() map[string]command {
 				return nil, err
 			}
 			return h.PutHold(ctx, s, in.By, in.Why, in.Until)
+		}),
+		"privacy/object": args(func(ctx context.Context, in Objecting) (any, error) {
+			s, err := h.Resolve(ctx, in.Who)
+			if err != nil {
+				return nil, err
+			}
+			return h.Object(ctx, s, in.Purpose, cmp.Or(in.Source, "an operator's command"), in.Withdraw)
+		}),
+		"privacy/informed": args(func(ctx context.Context, in Request) (any, error) {
+			s, err := h.Resolve(ctx, in.Who)
+			if err != nil {
+				return nil, err
+			}
+			return h.Informed(ctx, s)
 		}),
 		// What was only read, and has to stand in the audit trail all the same.
 		"privacy/noted": args(func(context.Context, Named) (any, error) { return "noted", nil }),

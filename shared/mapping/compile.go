@@ -177,7 +177,7 @@ func (c *compiler) slot(t *Target, f crm.Field, m config.Field, path string) {
 			}
 		}
 	}
-	s := &slot{name: f.Name, program: p, field: f, once: m.Once}
+	s := &slot{name: f.Name, program: p, field: f, once: m.Once, purpose: m.Purpose}
 	if m.At != "" {
 		if s.at = c.program(m.At, path+".at", false); s.at == nil {
 			return

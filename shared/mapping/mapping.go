@@ -52,6 +52,7 @@ type slot struct {
 	limit   limit
 	once    bool
 	at      *expression.Program // when the value became so; nil = it is always news
+	purpose string              // what it is for, where the configuration says so
 }
 
 // link associates the record with another of ours.
@@ -88,6 +89,20 @@ func (t *Target) Marks() []Mark {
 		marks[i] = Mark{Field: s.name, Human: slices.Contains(t.human, s.name), Once: s.once, Shared: slices.Contains(t.shared, s.name)}
 	}
 	return marks
+}
+
+// Purposes gives what fields are for, by name, where the configuration says so; nil where it says nothing.
+func (t *Target) Purposes() map[string]string {
+	var out map[string]string
+	for _, s := range t.slots {
+		if s.purpose != "" {
+			if out == nil {
+				out = map[string]string{}
+			}
+			out[s.name] = s.purpose
+		}
+	}
+	return out
 }
 
 // Rule gives the expression that fills a field, with its place in the configuration; "" where none does.

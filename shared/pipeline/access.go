@@ -2,7 +2,6 @@ package pipeline
 
 import (
 	"context"
-	"strings"
 	"time"
 
 	"rapport/shared/decide"
@@ -17,7 +16,7 @@ type Dossier struct {
 	Accounts      []DossierAuthor     `json:"accounts"`
 	Person        *flow.Person        `json:"person,omitempty"`
 	Keys          int                 `json:"matching_keys"` // hashes of addresses and numbers that lead to the person
-	Basis         map[string]string   `json:"basis"`         // purpose → what it rests on, objections and consents included
+	Basis         []Standing          `json:"basis"`         // what each purpose rests on, from where that is known and since when
 	Mentions      []DossierMention    `json:"mentions"`
 	Conversations []flow.Conversation `json:"conversations"`
 	Keeps         map[string]string   `json:"keeps"` // what is kept → for how long
@@ -43,7 +42,7 @@ type DossierMention struct {
 
 // Access gathers everything that is held about a subject. It walks the ledger; what is being erased just now may be missing.
 func (p *Pipeline) Access(ctx context.Context, s Subject) (Dossier, error) {
-	d := Dossier{Made: p.now(), How: s.How, Basis: map[string]string{}, Keeps: map[string]string{}, Mentions: []DossierMention{}, Conversations: []flow.Conversation{}}
+	d := Dossier{Made: p.now(), How: s.How, Keeps: map[string]string{}, Mentions: []DossierMention{}, Conversations: []flow.Conversation{}}
 	plan, err := p.Plans.Plan(ctx, "")
 	if err != nil {
 		return d, err
@@ -53,6 +52,7 @@ func (p *Pipeline) Access(ctx context.Context, s Subject) (Dossier, error) {
 		return d, err
 	}
 	seen := map[string]bool{}
+	var told []flow.Told
 	for _, author := range s.Authors {
 		row, err := p.authors.One(ctx, author, "-")
 		if err != nil {
@@ -60,6 +60,7 @@ func (p *Pipeline) Access(ctx context.Context, s Subject) (Dossier, error) {
 		}
 		if row.Version > 0 {
 			d.Accounts = append(d.Accounts, DossierAuthor{row.Value.Author, row.Value.Seen, row.Value.Score})
+			told = append(told, row.Value.Told...)
 		}
 		found, err := p.trace(ctx, plan, author, first, p.now().Add(time.Hour))
 		if err != nil {
@@ -83,7 +84,9 @@ func (p *Pipeline) Access(ctx context.Context, s Subject) (Dossier, error) {
 		}
 		d.Person, d.Keys = &who, len(row.Value.Keys)
 	}
-	d.bases(plan, s)
+	if d.Basis, err = p.standings(ctx, plan, told, d.Person); err != nil {
+		return d, err
+	}
 	for _, what := range []string{"content", "receipts"} {
 		if d.Keeps[what] = plan.Doc.Retain[what]; d.Keeps[what] == "" {
 			d.Keeps[what] = "no limit is configured"
@@ -119,23 +122,4 @@ func (p *Pipeline) tellOwn(ctx context.Context, d *Dossier, author, id string, s
 		d.Conversations = append(d.Conversations, own)
 	}
 	return nil
-}
-
-// bases says per purpose what the processing rests on.
-func (d *Dossier) bases(plan *Plan, s Subject) {
-	defaults := map[string]string{"service": "legitimate_interest", "matching": "legitimate_interest", "scoring": "legitimate_interest", "product": "none", "marketing": "none"}
-	for _, purpose := range sorted(defaults) {
-		basis := plan.Doc.Basis[purpose]
-		if basis == "" {
-			basis = defaults[purpose]
-		}
-		say := []string{basis}
-		if d.Person != nil && has(d.Person.Consented, purpose) {
-			say = append(say, "consented")
-		}
-		if d.Person != nil && has(d.Person.Objected, purpose) {
-			say = append(say, "objected: it is not done")
-		}
-		d.Basis[purpose] = strings.Join(say, "; ")
-	}
 }

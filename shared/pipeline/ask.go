@@ -30,7 +30,7 @@ func (b *delivering) prepare(ctx context.Context) error {
 		}
 		for _, kind := range flow.Kinds {
 			if t.asks(kind) {
-				b.ask(t, kind)
+				b.ask(ctx, t, kind)
 			}
 		}
 	}
@@ -56,7 +56,7 @@ func (t *task) asks(kind string) bool { return len(t.Kinds) == 0 || slices.Conta
 // behind tells why an edit has to wait: the delivery of an earlier revision is still under way.
 func (b *delivering) behind(ctx context.Context, t *task) error {
 	row := b.mentions[t.Mention]
-	if row == nil || row.Value.Revision < 2 || t.Place.Part == "" || !t.asks(flow.KindMention) {
+	if row == nil || row.Value.Revision < 2 || !t.asks(flow.KindMention) || t.Place.Part == "" && len(t.Kinds) == 0 {
 		return nil
 	}
 	for _, e := range row.Value.Events {
@@ -112,7 +112,7 @@ func (t *task) remember(d *ledger.Delivery, sole string) {
 }
 
 // ask renders the records of one kind that a task wants; tasks of the batch share a record.
-func (b *delivering) ask(t *task, kind string) {
+func (b *delivering) ask(ctx context.Context, t *task, kind string) {
 	m := b.mentions[t.Mention]
 	c, person := b.conversations[t.Conversation], b.people[t.Person]
 	var revision int64
@@ -132,6 +132,7 @@ func (b *delivering) ask(t *task, kind string) {
 	}
 	for _, target := range b.plan.Mapping.For(b.conf.Name, kind, brand) {
 		env := b.env(t, brand)
+		b.lawful(t, env, kind)
 		r, ok, err := render(target, env)
 		if err != nil {
 			t.Bad = "mapping of " + target.Object() + ": " + brief(err.Error())
@@ -142,6 +143,10 @@ func (b *delivering) ask(t *task, kind string) {
 		}
 		if env.Mention.Deleted && kind == flow.KindMention || slices.ContainsFunc(env.Conversation.Turns, func(t flow.Turn) bool { return t.Deleted }) {
 			r.forget()
+		}
+		if err := b.withhold(ctx, target, t, r); err != nil {
+			t.err = err
+			return
 		}
 		id := r.record.Object + "\x00" + r.record.Key
 		w := b.wants[id]

@@ -92,6 +92,9 @@ func (p *Pipeline) buryPage(ctx context.Context, plan *Plan, j *JobRow, from, to
 		if err == nil {
 			err = p.remove(ctx, p.authors.Key(author, "-"))
 		}
+		if err == nil {
+			err = p.removeVerdicts(ctx, author)
+		}
 		if err != nil {
 			return err
 		}
@@ -101,6 +104,19 @@ func (p *Pipeline) buryPage(ctx context.Context, plan *Plan, j *JobRow, from, to
 	}
 	j.Erasure.Author, j.Erasure.Email = p.Veil(j.Erasure.Author), p.Veil(j.Erasure.Email)
 	j.Report = hash
+	return nil
+}
+
+// removeVerdicts forgets what people decided about suggested links of an author: the console keeps that under the author's id.
+func (p *Pipeline) removeVerdicts(ctx context.Context, author string) error {
+	for item, err := range p.Store.List(ctx, store.Range{Part: "consoleverdict#" + author}) {
+		if err == nil {
+			err = p.remove(ctx, item.Key())
+		}
+		if err != nil {
+			return err
+		}
+	}
 	return nil
 }
 
@@ -186,6 +202,9 @@ func (p *Pipeline) buryConversation(ctx context.Context, plan *Plan, id, author 
 		}
 	}
 	if err := p.buryRecords(ctx, plan, flow.KindConversation, row.Value.Conversation.ID); err != nil {
+		return err
+	}
+	if err := p.unnamed(ctx, row.Value, id); err != nil {
 		return err
 	}
 	return p.remove(ctx, p.conversations.Key(flow.Place(id), sort))

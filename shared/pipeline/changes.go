@@ -11,7 +11,6 @@ import (
 
 	"rapport/shared/config"
 	"rapport/shared/crm"
-	"rapport/shared/decide"
 	"rapport/shared/fault"
 	"rapport/shared/flow"
 	"rapport/shared/mapping"
@@ -191,9 +190,13 @@ func (p *Pipeline) caseChanged(ctx context.Context, plan *Plan, conf config.Acco
 		}
 		r.Value.Conversation.Updated = p.now()
 		r.Value.Conversation.Revision++
+		p.owned(&r.Value)
 		return true
 	})
 	if err != nil || row.Version == 0 || row.Value.Erased {
+		return err
+	}
+	if err := p.nameOwner(ctx, row.Value); err != nil {
 		return err
 	}
 	if c.Fields[crm.FieldStatus] != nil || c.Fields[crm.FieldOwner] != nil {
@@ -312,9 +315,17 @@ func (p *Pipeline) updateConversation(ctx context.Context, id string, change fun
 	return store.Row[ConversationRow]{}, fault.New(fault.Transient, "conversation %s is being put aside", id)
 }
 
-// personChanged takes in owner, matching keys, objections and the end of a person's record.
+// personChanged takes in owner, matching keys, objections and the end of a person's record. What has to be removed is begun as a
+// job before the person says so: who dies in between finds it begun.
 func (p *Pipeline) personChanged(ctx context.Context, plan *Plan, conf config.Account, id string, c flow.Change) error {
-	var objected, withdrawn []string // purposes that are new, and those a consent is gone for
+	was, err := p.people.One(ctx, id, "-")
+	if err != nil || was.Version == 0 || !was.Value.Erased.IsZero() {
+		return err
+	}
+	after := was.Value.Person
+	if err := p.willChanged(ctx, plan, conf, id, c, toldBy(&after, conf, c)); err != nil {
+		return err
+	}
 	row, err := p.people.Update(ctx, id, "-", func(r *store.Row[PersonRow]) (bool, error) {
 		v := &r.Value.Person
 		if r.Version == 0 || !r.Value.Erased.IsZero() {
@@ -325,35 +336,20 @@ func (p *Pipeline) personChanged(ctx context.Context, plan *Plan, conf config.Ac
 			v.Links = slices.DeleteFunc(v.Links, func(l flow.Link) bool { return l.To == conf.Name && l.Record == c.Record })
 			return len(v.Links) != n, nil // its keys go below
 		}
-		if o, ok := c.Fields[crm.FieldOwner].(string); ok {
-			v.Owner = o
+		if o, ok := c.Fields[crm.FieldOwner].(string); ok && o != v.Owner {
+			v.Owner, r.Value.Owned = o, p.now()
 		}
-		if o, ok := c.Fields[crm.FieldObjected].(string); ok {
-			was := v.Objected
-			v.Objected = purposes(o)
-			objected = slices.DeleteFunc(slices.Clone(v.Objected), func(s string) bool { return slices.Contains(was, s) })
-		}
-		if o, ok := c.Fields[crm.FieldConsented].(string); ok {
-			was := v.Consented
-			v.Consented = purposes(o)
-			withdrawn = slices.DeleteFunc(slices.Clone(was), func(s string) bool { return slices.Contains(v.Consented, s) })
-		}
+		toldBy(v, conf, c)
 		link(v, conf.Name, c, p.now())
 		return true, nil
 	})
 	if err != nil || row.Version == 0 || !row.Value.Erased.IsZero() {
 		return err
 	}
-	for _, purpose := range withdrawn { // a consent that nothing rests on may go
-		if plan.Doc.Basis[purpose] == "consent" {
-			objected = with1(objected, purpose)
+	if _, told := c.Fields[crm.FieldOwner]; told && row.Value.Person.Owner != "" {
+		if err := p.namedAt(ctx, "person", id, "-", row.Value.Owned.Add(StaffFor)); err != nil {
+			return err
 		}
-	}
-	if c.Verb == "delete" && c.Fields["privacy_deletion"] == true { // the person asked to be forgotten there
-		objected = with1(objected, "service")
-	}
-	if err := p.object(ctx, plan, row.Value.Person, objected); err != nil {
-		return err
 	}
 	switch {
 	case c.Verb == "delete":
@@ -370,53 +366,6 @@ func (p *Pipeline) personChanged(ctx context.Context, plan *Plan, conf config.Ac
 func purposes(list string) []string {
 	out := strings.FieldsFunc(list, func(r rune) bool { return r == ';' || r == ' ' })
 	return slices.Compact(slices.Sorted(slices.Values(out)))
-}
-
-// object removes what a person objects to: an objection stops a purpose and takes back its results.
-func (p *Pipeline) object(ctx context.Context, plan *Plan, who flow.Person, purposes []string) error {
-	if slices.Contains(purposes, "service") { // nothing may be kept
-		for _, author := range who.Authors {
-			id := "objection-" + p.hashed("author", author)
-			if _, err := p.Start(ctx, JobRow{ID: id, Kind: "erase", Erasure: flow.Erasure{ID: id, Author: author, Reason: "objection", At: p.now()}}); err != nil {
-				return err
-			}
-		}
-	}
-	unscore, unlink := slices.Contains(purposes, "scoring"), slices.Contains(purposes, "matching")
-	if !unscore && !unlink {
-		return nil
-	}
-	for _, author := range who.Authors {
-		_, err := p.authors.Update(ctx, author, "-", func(r *store.Row[AuthorRow]) (bool, error) {
-			if unscore {
-				r.Value.Score, r.Value.Seen = flow.Score{}, decide.Seen{}
-			}
-			if unlink && r.Value.Person == who.ID {
-				r.Value.Person = ""
-			}
-			return r.Version > 0, nil
-		})
-		if err != nil {
-			return err
-		}
-	}
-	_, err := p.people.Update(ctx, who.ID, "-", func(r *store.Row[PersonRow]) (bool, error) {
-		v := &r.Value.Person
-		if unscore {
-			v.Score = flow.Score{}
-		}
-		if unlink {
-			v.Links = slices.DeleteFunc(v.Links, func(l flow.Link) bool { return slices.Contains(v.Authors, l.To) })
-			v.Authors = nil
-		}
-		v.Updated = p.now()
-		v.Revision++
-		return r.Version > 0, nil
-	})
-	if err != nil {
-		return err
-	}
-	return p.tellPerson(ctx, plan, who.ID)
 }
 
 // tellPerson sends the present state of a person to the CRMs.
@@ -509,7 +458,7 @@ func (p *Pipeline) accept(ctx context.Context, plan *Plan, conf config.Account, 
 	}
 	id, gone := p.personOf(c.Author.ID), false
 	author, err := p.authors.Update(ctx, c.Author.ID, "-", func(r *store.Row[AuthorRow]) (bool, error) {
-		if gone = r.Value.Objected; gone {
+		if gone = r.Value.Objected || slices.Contains(refused(r.Value.Told), "matching"); gone {
 			return false, nil
 		}
 		if r.Value.Person != "" {

@@ -64,6 +64,7 @@ func (p *Pipeline) Correct(ctx context.Context, mention string, c flow.Correctio
 	if c.To.Complaint != nil && *c.To.Complaint && c.To.Severity != nil && *c.To.Severity == 0 {
 		return c, fault.New(fault.Invalid, "a complaint has severity 1, 2 or 3")
 	}
+	c.By = p.Pseudonym(c.By) // it goes into the archive, where no name of the staff stands; the audit trail has it
 	c.ID, c.At, c.Of, c.Undone, c.Was = p.Ports.NewID(), p.now(), m.Revision(), time.Time{}, decide.ReadingOf(row.Value.Decision)
 	data, err := json.Marshal(correcting{mention, c})
 	if err != nil {

@@ -66,7 +66,7 @@ func TestCorrection(t *testing.T) {
 		t.Errorf("%d of %d receipts are equal: %v", v.Equal, v.Entries, err)
 	}
 	s, err := r.app.Story(t.Context(), "site:m1")
-	if err != nil || len(s.Corrections) != 1 || s.Corrections[0].By != "mara" || !*s.Corrections[0].Was.Complaint {
+	if err != nil || len(s.Corrections) != 1 || s.Corrections[0].By != r.app.Pseudonym("mara") || !*s.Corrections[0].Was.Complaint {
 		t.Errorf("%+v %v", s.Corrections, err)
 	}
 	for _, e := range s.Receipts {

@@ -274,9 +274,12 @@ func (e *Erased) propose(f Foreign) {
 	}
 }
 
-// undue takes back the reminder of a conversation.
+// undue takes back the reminder of a conversation, and the look at its owner's name.
 func (p *Pipeline) undue(ctx context.Context, id string) error {
 	row, _, err := p.conversation(ctx, id)
+	if err == nil {
+		err = p.unnamed(ctx, row.Value, id)
+	}
 	if due := row.Value.Conversation.Due; err == nil && !due.IsZero() {
 		err = p.remove(ctx, p.due.Key(due.Truncate(time.Minute).Add(time.Minute).Format(minute), "sla#"+id))
 	}

@@ -27,6 +27,7 @@ type Explained struct {
 // ExplainedPerson says what is known of a person and why, by the newest mention of each of their accounts.
 type ExplainedPerson struct {
 	Person   flow.Person `json:"person"`
+	Basis    []Standing  `json:"basis"` // what each purpose rests on for them
 	Mentions []Explained `json:"mentions,omitempty"`
 }
 
@@ -93,11 +94,13 @@ func (p *Pipeline) ExplainPerson(ctx context.Context, id string) (ExplainedPerso
 			return out, fault.New(fault.NotFound, "no mention or person %q is known: `rapport ledger --list` names mentions", id)
 		}
 	}
+	var told []flow.Told
 	for _, a := range authors {
 		row, err := p.authors.One(ctx, a, "-")
 		if err != nil {
 			return out, err
 		}
+		told = append(told, row.Value.Told...)
 		if n := len(row.Value.Applied); n > 0 {
 			mention, _, _ := strings.Cut(row.Value.Applied[n-1], "|")
 			x, err := p.Explain(ctx, mention)
@@ -109,5 +112,9 @@ func (p *Pipeline) ExplainPerson(ctx context.Context, id string) (ExplainedPerso
 			}
 		}
 	}
-	return out, nil
+	plan, err := p.Plans.Plan(ctx, "")
+	if err == nil {
+		out.Basis, err = p.standings(ctx, plan, told, &out.Person)
+	}
+	return out, err
 }

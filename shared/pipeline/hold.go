@@ -50,6 +50,9 @@ func (p *Pipeline) PutHold(ctx context.Context, s Subject, by, why string, until
 		r.Value = HoldRow{ID: id, Authors: s.Authors, Person: s.Person, By: by, Why: why, At: p.now(), Until: until, Jobs: r.Value.Jobs}
 		return true, nil
 	})
+	if err == nil {
+		err = p.Named(ctx, "hold", "-", id)
+	}
 	return row.Value, err
 }
 

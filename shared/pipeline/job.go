@@ -20,34 +20,35 @@ import (
 
 // JobRow is long work in pages. Kept under its id; one message does one page.
 type JobRow struct {
-	ID      string       `json:"id"`
-	Kind    string       `json:"kind"` // backfill, gap, erase, recheck, reconcile, sync, replay, undo
-	Account string       `json:"account,omitempty"`
-	From    time.Time    `json:"from,omitzero"`
-	To      time.Time    `json:"to,omitzero"`
-	Erasure flow.Erasure `json:"erasure,omitzero"`
-	Cursor  string       `json:"cursor,omitempty"`
-	Pages   int          `json:"pages"`
-	Done    int          `json:"done"`  // things so far
-	Total   int          `json:"total"` // estimate, 0 = not known
-	State   string       `json:"state"` // running, done, failed, cancelled
-	Problem string       `json:"problem,omitempty"`
-	Started time.Time    `json:"started"`
-	Updated time.Time    `json:"updated"`
-	Fails   int          `json:"fails,omitempty"`   // in a row
-	Pass    int          `json:"pass,omitempty"`    // an erasure goes through everything until it finds nothing new
-	Fresh   int          `json:"fresh,omitempty"`   // what the present pass found new
-	Swept   bool         `json:"swept,omitempty"`   // no further pass follows
-	Authors []string     `json:"authors,omitempty"` // whom an erasure is about
-	People  []string     `json:"people,omitempty"`  // persons whom an erasure is about, besides their authors
-	Closing bool         `json:"closing,omitempty"` // an erasure found everything; now ids give way to hashes
-	Report  string       `json:"report,omitempty"`  // hash of an erasure's report, once it is finished
-	Held    string       `json:"held,omitempty"`    // the legal hold that an erasure waits for
-	Result  *Erased      `json:"result,omitempty"`
-	Copies  int          `json:"copies,omitempty"` // of a retention sweep: mentions whose copies in CRMs were let go
-	Spec    string       `json:"spec,omitempty"`   // of a sync: hash of the fields it reads
-	Gaps    *Gaps        `json:"gaps,omitempty"`   // of a reconcile: what it found
-	Again   *Again       `json:"again,omitempty"`  // of a replay or an undo
+	ID        string       `json:"id"`
+	Kind      string       `json:"kind"` // backfill, gap, erase, recheck, reconcile, sync, replay, undo
+	Account   string       `json:"account,omitempty"`
+	From      time.Time    `json:"from,omitzero"`
+	To        time.Time    `json:"to,omitzero"`
+	Erasure   flow.Erasure `json:"erasure,omitzero"`
+	Cursor    string       `json:"cursor,omitempty"`
+	Pages     int          `json:"pages"`
+	Done      int          `json:"done"`  // things so far
+	Total     int          `json:"total"` // estimate, 0 = not known
+	State     string       `json:"state"` // running, done, failed, cancelled
+	Problem   string       `json:"problem,omitempty"`
+	Started   time.Time    `json:"started"`
+	Updated   time.Time    `json:"updated"`
+	Fails     int          `json:"fails,omitempty"`   // in a row
+	Pass      int          `json:"pass,omitempty"`    // an erasure goes through everything until it finds nothing new
+	Fresh     int          `json:"fresh,omitempty"`   // what the present pass found new
+	Swept     bool         `json:"swept,omitempty"`   // no further pass follows
+	Authors   []string     `json:"authors,omitempty"` // whom an erasure is about
+	People    []string     `json:"people,omitempty"`  // persons whom an erasure is about, besides their authors
+	Closing   bool         `json:"closing,omitempty"` // an erasure found everything; now ids give way to hashes
+	Report    string       `json:"report,omitempty"`  // hash of an erasure's report, once it is finished
+	Held      string       `json:"held,omitempty"`    // the legal hold that an erasure waits for
+	Result    *Erased      `json:"result,omitempty"`
+	Copies    int          `json:"copies,omitempty"`    // of a retention sweep: mentions whose copies in CRMs were let go
+	Objection *Objection   `json:"objection,omitempty"` // of an objection, or of what takes one back
+	Spec      string       `json:"spec,omitempty"`      // of a sync: hash of the fields it reads
+	Gaps      *Gaps        `json:"gaps,omitempty"`      // of a reconcile: what it found
+	Again     *Again       `json:"again,omitempty"`     // of a replay or an undo
 }
 
 // startAgain is when a job is woken once more after its start, should nobody have done so.
@@ -59,6 +60,11 @@ func (p *Pipeline) Start(ctx context.Context, j JobRow) (string, error) {
 		j.ID = p.Ports.NewID()
 	}
 	j.State, j.Started, j.Updated = "running", p.now(), p.now()
+	if j.Again != nil { // the audit trail knows who approved it
+		again := *j.Again
+		again.By = p.Pseudonym(again.By)
+		j.Again = &again
+	}
 	// Who dies between storing and waking it may never come back: then tick wakes it.
 	if err := p.wakeAt(ctx, j.ID, p.now().Add(startAgain)); err != nil {
 		return j.ID, err
@@ -188,6 +194,8 @@ func (p *Pipeline) work(ctx context.Context, id string) error {
 		more, err = p.retainPage(ctx, j)
 	case JobReplay, JobUndo:
 		more, err = p.againPage(ctx, j)
+	case objectJob:
+		more, err = p.objectPage(ctx, j)
 	default:
 		err = fault.New(fault.Invalid, "nobody knows how to do a job of kind %q", j.Kind)
 	}

@@ -174,7 +174,7 @@ func (w *world) candidates(o *one) []decide.Candidate {
 	a := w.authors[o.event.Mention.Author.ID]
 	add := func(id string, c decide.Candidate) {
 		who := w.personRow(id)
-		if who == nil {
+		if who == nil || slices.Contains(who.Person.Objected, "matching") {
 			return
 		}
 		c.Person = who.Person.ID

@@ -283,7 +283,7 @@ func TestAccess(t *testing.T) {
 		t.Fatalf("%+v, %v", d, err)
 	}
 	m := d.Mentions[0]
-	if len(m.Reasons) == 0 || len(m.Lines) != 1 || len(m.Records["crm"]) == 0 || !strings.Contains(m.Mention.Text, "Annas Sache") || d.Basis["scoring"] != "legitimate_interest" {
+	if len(m.Reasons) == 0 || len(m.Lines) != 1 || len(m.Records["crm"]) == 0 || !strings.Contains(m.Mention.Text, "Annas Sache") || len(d.Basis) != 5 || d.Basis[2].Basis != "legitimate_interest" {
 		t.Errorf("%+v", m)
 	}
 	if text := fmt.Sprintf("%+v", d); strings.Contains(text, "Berta") || strings.Contains(text, "berta") {

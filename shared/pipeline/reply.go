@@ -72,6 +72,9 @@ func (p *Pipeline) ask(ctx context.Context, conf config.Account, c flow.Conversa
 		*v = ReplyRow{Reply: r, At: change.At}
 		return true, nil
 	})
+	if err == nil && r.Sender != "" {
+		err = p.Named(ctx, "reply", r.ID, "-")
+	}
 	if err != nil {
 		return err
 	}
@@ -197,6 +200,11 @@ func (p *Pipeline) reply(ctx context.Context, id string) error {
 		return p.endReply(ctx, &row, flow.Parked, "nobody knows whether it was sent, and it is not sent again: "+reason)
 	case reason != "":
 		return p.endReply(ctx, &row, flow.Failed, reason)
+	}
+	if !unsure {
+		if err := p.inform(ctx, plan, conf, &row.Value.Reply); err != nil {
+			return err
+		}
 	}
 	return p.post(ctx, conf, &row, replier)
 }
@@ -366,10 +374,7 @@ func (p *Pipeline) endReply(ctx context.Context, row *store.Row[ReplyRow], state
 // id leads to the same turn.
 func spoken(c *flow.Conversation, v ReplyRow) {
 	r := v.Reply
-	t := flow.Turn{Direction: flow.Out, By: r.Sender, At: v.Ended, Text: expression.Cut(r.Text, maxSpoken), Permalink: r.Permalink}
-	if t.By == "" {
-		t.By = r.Account
-	}
+	t := flow.Turn{Direction: flow.Out, By: r.Account, At: v.Ended, Text: expression.Cut(r.Text, maxSpoken), Permalink: r.Permalink}
 	if r.Native != "" {
 		t.Mention = flow.MentionID(c.Network, r.Native)
 	}
@@ -395,6 +400,9 @@ func (p *Pipeline) tell(ctx context.Context, v ReplyRow) error {
 		return err
 	}
 	r := v.Reply
+	if err := p.informed(ctx, v); err != nil {
+		return err
+	}
 	row, err := p.updateConversation(ctx, r.Conversation, func(row *store.Row[ConversationRow]) bool {
 		c := &row.Value.Conversation
 		if row.Value.Erased || !v.Ended.After(c.ReplyAt) {

@@ -184,14 +184,16 @@ func (w *world) inputs(o *one) *decide.Inputs {
 	in.NoReply = !can
 	if a := w.authors[m.Author.ID]; exists(a) {
 		known := a.Value.Author
-		in.Known, in.Seen, in.Objected = &known, a.Value.Seen, a.Value.Objected
+		in.Known, in.Seen, in.Objected, in.Refuses = &known, a.Value.Seen, a.Value.Objected, refused(a.Value.Told)
 		if p := w.person(a.Value.Person); p != nil {
+			w.p.veilStaff(nil, p)
 			in.Person, in.Consented = p, p.Consented
 		}
 	}
 	if c := w.exchange(o); exists(c) {
 		known := c.Value.Conversation
 		known.Turns = slices.Clone(known.Turns)
+		w.p.veilStaff(&known, nil)
 		in.Conversation = &known
 	}
 	in.Candidates, in.People = w.candidates(o), w.crowdOf
@@ -354,6 +356,9 @@ func (w *world) applyAuthor(o *one, d decide.Decision) {
 	if a == nil || m.Direction == flow.Out || o.event.Verb == flow.Delete {
 		return
 	}
+	if a.Value.First.IsZero() {
+		a.Value.First = w.now
+	}
 	if m.Author.Newer(a.Value.Author) {
 		a.Value.Author = m.Author
 	}
@@ -403,7 +408,7 @@ func (p *Pipeline) personOf(author string) string { return "p" + p.hashed("perso
 // newcomer makes a person of an author who wrote privately and left an e-mail or phone, where a CRM account wants that.
 func (w *world) newcomer(o *one, d decide.Decision) string {
 	m := o.event.Mention
-	if !m.Private || o.line.Source == history || w.unsynced[m.Brand] || !slices.ContainsFunc(d.Found, func(e decide.Entity) bool { return e.Kind == "email" || e.Kind == "phone" }) {
+	if !m.Private || slices.Contains(o.inputs.Refuses, "matching") || o.line.Source == history || w.unsynced[m.Brand] || !slices.ContainsFunc(d.Found, func(e decide.Entity) bool { return e.Kind == "email" || e.Kind == "phone" }) {
 		return ""
 	}
 	accepted := map[string]bool{}
@@ -436,7 +441,9 @@ func (w *world) applyConversation(d decide.Decision) {
 		return
 	}
 	if past := w.past[c.ID]; exists(past) {
+		owner := w.p.ownerOf(past.Value.Conversation, c.Owner)
 		past.Value.Conversation, past.dirty = *c, true
+		past.Value.Conversation.Owner = owner
 		return
 	}
 	row := w.conversations[flow.Place(c.ID)]
@@ -453,7 +460,12 @@ func (w *world) applyConversation(d decide.Decision) {
 	if !c.Due.IsZero() && !c.Due.Equal(row.Value.Conversation.Due) {
 		w.reminders = append(w.reminders, *c)
 	}
-	row.Value = ConversationRow{Conversation: *c, Replies: row.Value.Replies}
+	next := ConversationRow{Conversation: *c, Replies: row.Value.Replies}
+	next.Conversation.Owner = w.p.ownerOf(row.Value.Conversation, c.Owner)
+	if row.Value.Conversation.ID == c.ID {
+		next.Named = row.Value.Named
+	}
+	row.Value = next
 	row.dirty = true
 }
 

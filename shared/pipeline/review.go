@@ -24,6 +24,8 @@ func (p *Pipeline) Confirm(ctx context.Context, author, person, evidence, by str
 		switch {
 		case r.Version == 0 || r.Value.Objected:
 			return false, fault.New(fault.NotFound, "there is no author %q", author)
+		case slices.Contains(refused(r.Value.Told), "matching") || slices.Contains(who.Value.Person.Objected, "matching"):
+			return false, fault.New(fault.Conflict, "%s objected to being matched", author)
 		case r.Value.Person != "" && r.Value.Person != person:
 			return false, fault.New(fault.Conflict, "%s is linked to person %s already", author, r.Value.Person)
 		}
@@ -40,7 +42,7 @@ func (p *Pipeline) Confirm(ctx context.Context, author, person, evidence, by str
 			return false, nil
 		}
 		v.Authors = append(v.Authors, author)
-		v.Links = append(v.Links, flow.Link{To: author, Evidence: evidence, Class: "A", By: by, At: p.now()})
+		v.Links = append(v.Links, flow.Link{To: author, Evidence: evidence, Class: "A", By: p.Pseudonym(by), At: p.now()})
 		v.Updated = p.now()
 		v.Revision++
 		return true, nil

@@ -2,6 +2,7 @@ package pipeline_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -455,6 +456,7 @@ type site struct {
 	rules   network.Rules
 	buckets []network.Bucket
 	forged  int
+	max     int // characters of an answer; 0 = 40
 	verify  error
 	pages   func(cursor string) (network.Page, error)
 	past    func(cursor string) (network.Page, error)
@@ -468,7 +470,7 @@ type site struct {
 
 func (n *site) Info() network.Info {
 	return network.Info{Name: "site", Title: "Site", Origin: "https://site.example", Hook: []network.Field{{Name: "loud", Type: "flag"}}, HookSecrets: []network.Field{{Name: "secret"}},
-		Secrets: []network.Field{{Name: "token"}}, Poll: n.poll, MaxText: 40, Unit: "runes", Rules: n.rules, Buckets: n.buckets, Forged: n.forged}
+		Secrets: []network.Field{{Name: "token"}}, Poll: n.poll, MaxText: cmp.Or(n.max, 40), Unit: "runes", Rules: n.rules, Buckets: n.buckets, Forged: n.forged}
 }
 
 func (n *site) Verify(context.Context, network.Hook, webhook.Request) (webhook.Answer, error) {

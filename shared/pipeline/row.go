@@ -40,10 +40,15 @@ type AuthorRow struct {
 	Seen     decide.Seen `json:"seen"`
 	Score    flow.Score  `json:"score,omitzero"`
 	Person   string      `json:"person,omitempty"`
-	Objected bool        `json:"objected,omitempty"` // tombstone: nothing may be stored
-	Applied  []string    `json:"applied,omitempty"`  // the newest events counted in Seen
-	Judged   Judged      `json:"judged,omitzero"`    // the profile by which it was looked for among the persons of the CRMs
-	Rejected []string    `json:"rejected,omitempty"` // persons that somebody said it is not
+	Objected bool        `json:"objected,omitempty"`  // tombstone: nothing may be stored
+	Applied  []string    `json:"applied,omitempty"`   // the newest events counted in Seen
+	Judged   Judged      `json:"judged,omitzero"`     // the profile by which it was looked for among the persons of the CRMs
+	Rejected []string    `json:"rejected,omitempty"`  // persons that somebody said it is not
+	Told     []flow.Told `json:"told,omitempty"`      // purposes the author objected to, from where and since when
+	First    time.Time   `json:"first,omitzero"`      // when the first of their data was kept
+	Answered time.Time   `json:"answered,omitzero"`   // when they were first answered
+	Informed time.Time   `json:"informed,omitzero"`   // when they were told what is done with their data
+	InformBy string      `json:"inform_by,omitempty"` // the answer that is about to tell them
 }
 
 // Judged says which profile an author was looked for by, so that the same profile is not looked for again before Look.
@@ -63,6 +68,7 @@ type ConversationRow struct {
 	Replies      []string          `json:"replies,omitempty"`  // ids of the newest answers asked for in this place
 	StatusAt     time.Time         `json:"status_at,omitzero"` // when a CRM last told its status
 	Amended      string            `json:"amended,omitempty"`  // the newest replay or undo that changed it: a job
+	Named        time.Time         `json:"named,omitzero"`     // when its owner's name is looked at, to be replaced
 }
 
 const current = "current"
@@ -71,6 +77,7 @@ const current = "current"
 type PersonRow struct {
 	Person flow.Person         `json:"person"`
 	Keys   map[string][]string `json:"keys,omitempty"`  // place of a matching key in a CRM → its hashes, so that they go when it changes
+	Owned  time.Time           `json:"owned,omitzero"`  // since when the owner is known
 	Erased time.Time           `json:"erased,omitzero"` // tombstone: nothing may be stored, whatever a CRM still tells of its records
 
 	Traits map[string]identity.Traits `json:"traits,omitempty"` // place of a name in a CRM → what is compared with authors, hashed

@@ -140,8 +140,8 @@ func long(text string) string {
 	return text
 }
 
-// Named adds what somebody names: an e-mail address is looked for as it stands and by the hash of its matching key.
-func (p *Pipeline) Named(ctx context.Context, t Traces, authors, handles, emails, people, words []string) (Traces, error) {
+// MoreTraces adds what somebody names: an e-mail address is looked for as it stands and by the hash of its matching key.
+func (p *Pipeline) MoreTraces(ctx context.Context, t Traces, authors, handles, emails, people, words []string) (Traces, error) {
 	plan, err := p.Plans.Plan(ctx, "")
 	if err != nil {
 		return t, err

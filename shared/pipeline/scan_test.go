@@ -23,7 +23,7 @@ func TestScan(t *testing.T) {
 	}
 	traces, err := r.app.TracesOf(t.Context(), who)
 	if err == nil {
-		traces, err = r.app.Named(t.Context(), traces, nil, []string{"@Anna_A"}, []string{"Anna@example.org"}, []string{who.Person}, []string{"Annas Sache"})
+		traces, err = r.app.MoreTraces(t.Context(), traces, nil, []string{"@Anna_A"}, []string{"Anna@example.org"}, []string{who.Person}, []string{"Annas Sache"})
 	}
 	if err != nil {
 		t.Fatal(err)
@@ -46,7 +46,7 @@ func TestScan(t *testing.T) {
 			t.Errorf("the scan does not find: %s (%v)", want, found)
 		}
 	}
-	stranger, err := r.app.Named(t.Context(), pipeline.Traces{}, []string{"site:ann"}, []string{"ann"}, []string{"ann@example.org"}, nil, nil)
+	stranger, err := r.app.MoreTraces(t.Context(), pipeline.Traces{}, []string{"site:ann"}, []string{"ann"}, []string{"ann@example.org"}, nil, nil)
 	if s, serr := r.app.Scan(t.Context(), stranger, letters); err != nil || serr != nil || len(s.Hits) > 0 {
 		t.Errorf("somebody else is found: %+v, %v, %v", s.Hits, err, serr)
 	}

@@ -157,7 +157,9 @@ func (p *Pipeline) show(ctx context.Context, s *Story, row MentionRow) error {
 				continue
 			}
 			for _, t := range plan.Mapping.For(a.Name, kind, brand) {
-				r, err := t.Render(env)
+				seen := *env
+				lawful(plan.Doc, &seen, kind, person)
+				r, err := t.Render(&seen)
 				if err != nil || !r.OK {
 					continue
 				}

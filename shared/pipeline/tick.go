@@ -14,9 +14,9 @@ import (
 
 // DueRow is something that has to happen at a minute. Kept under minute and shard; the sort key names kind and subject.
 type DueRow struct {
-	Kind    string    `json:"kind"` // sla, job, accept
+	Kind    string    `json:"kind"` // sla, job, accept, staff
 	Subject string    `json:"subject"`
-	Account string    `json:"account,omitempty"` // CRM account, of an acceptance that waits
+	Account string    `json:"account,omitempty"` // CRM account of an acceptance that waits, or table of a name
 	At      time.Time `json:"at"`
 }
 
@@ -122,6 +122,8 @@ func (p *Pipeline) dueMinute(ctx context.Context, plan *Plan, at time.Time) erro
 			err = p.overdue(ctx, plan, row.Value.Subject)
 		case "job":
 			err = p.wake(ctx, row.Value.Subject, 0)
+		case staffDue:
+			err = p.forgetName(ctx, row.Value)
 		case "accept":
 			err = p.acceptLater(ctx, plan, row.Value)
 		}

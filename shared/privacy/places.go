@@ -19,7 +19,7 @@ const (
 // such a thing says it here, and every paper follows.
 const (
 	Sweeps     = true // content and receipts are removed when `retain` ends
-	Pseudonyms = true // names in the audit trail are replaced after 90 days
+	Pseudonyms = true // names of the staff are replaced after 90 days
 )
 
 // unless chooses between what holds and what holds as long as something is not built.
@@ -57,10 +57,10 @@ func Terms() []Term {
 		{keepSession, Text{"links and log-ins of the console", "Links und Anmeldungen der Konsole"}, Text{"15 minutes, 12 hours", "15 Minuten, 12 Stunden"}, Text{"log-out", "Abmeldung"}},
 		{keepAccess, Text{"access to networks and CRMs, tokens of the API", "Zugänge zu Netzwerken und CRMs, Tokens der API"}, Text{"until renewed or withdrawn", "bis zur Erneuerung oder Rücknahme"}, Text{"disconnecting the account", "Trennen des Kontos"}},
 		{keepTrail, Text{"who changed what: audit trail, versions, verdicts", "wer was geändert hat: Protokoll, Versionen, Entscheidungen"},
-			unless(Pseudonyms, Text{"as long as the installation stands; names in the audit trail 90 days, names of versions and verdicts as long as these", "solange die Installation besteht; Namen im Protokoll 90 Tage, Namen zu Versionen und Entscheidungen so lange wie diese"},
+			unless(Pseudonyms, Text{"as long as the installation stands; names 90 days", "solange die Installation besteht; Namen 90 Tage"},
 				Text{"as long as the installation stands, names included; replacing the names after 90 days is planned, and the software does not do it yet",
 					"solange die Installation besteht, auch die Namen; ihre Ersetzung nach 90 Tagen ist vorgesehen, die Software nimmt sie noch nicht vor"}),
-			unless(Pseudonyms, Text{"in the audit trail a pseudonym stands in place of the name after 90 days", "im Protokoll steht nach 90 Tagen ein Pseudonym an Stelle des Namens"}, Text{"–", "–"})},
+			unless(Pseudonyms, Text{"after 90 days a pseudonym stands in place of the name, one for each person", "nach 90 Tagen steht ein Pseudonym an Stelle des Namens, für jede Person eines"}, Text{"–", "–"})},
 		{keepState, Text{"state of accounts, quotas, jobs, descriptions of CRM fields", "Stand von Konten, Kontingenten, Aufträgen, Beschreibungen von CRM-Feldern"},
 			Text{"as long as the account is configured", "solange das Konto eingerichtet ist"}, Text{"overwritten by the next state", "wird vom nächsten Stand überschrieben"}},
 	}

@@ -30,6 +30,7 @@ func TestEveryTableIsMapped(t *testing.T) {
 	if len(made) < 25 {
 		t.Fatalf("only %d tables were found in the code", len(made))
 	}
+	delete(made, table{of: "pipeline.namedRow"}) // rows of the others, in which a name is replaced
 	for tab := range made {
 		if !mapped[tab] {
 			t.Errorf("the table %q of %s stands not in the data map: %s", tab.name, tab.of, mend)

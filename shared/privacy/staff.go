@@ -5,8 +5,8 @@ func StaffNote(of, field string) Text {
 	return map[string]Text{
 		"flow.Person owner":          {"e-mail address of who owns the record in the CRM, as the CRM tells it", "E-Mail-Adresse der im CRM zuständigen Person, wie das CRM sie meldet"},
 		"flow.Conversation owner":    {"e-mail address of who works on the case in the CRM, as the CRM tells it", "E-Mail-Adresse der im CRM am Vorgang arbeitenden Person, wie das CRM sie meldet"},
-		"flow.Link by":               {"the rule, or the person, that made the link", "die Regel oder die Person, die die Verbindung hergestellt hat"},
-		"flow.Correction by":         {"who corrected what a text was read as", "wer korrigiert hat, wofür ein Text gehalten wurde"},
+		"flow.Link by":               {"the rule that made the link, or the pseudonym of who confirmed it", "die Regel, die die Verbindung hergestellt hat, oder das Pseudonym der Person, die sie bestätigt hat"},
+		"flow.Correction by":         {"the pseudonym of who corrected what a text was read as", "das Pseudonym der Person, die korrigiert hat, wofür ein Text gehalten wurde"},
 		"flow.Correction at":         {"when", "wann"},
 		"pipeline.HoldRow by":        {"who set the legal hold", "wer die Aufbewahrung angeordnet hat"},
 		"flow.Reply sender":          {"who approved the answer", "wer die Antwort freigegeben hat"},
@@ -24,8 +24,8 @@ func StaffNote(of, field string) Text {
 		"pipeline.AuditRow at":       {"when it was done", "wann es geschah"},
 		"pipeline.AuditRow by":       {"who did it", "wer es tat"},
 		"pipeline.AuditRow did":      {"what was done, such as “logged in”", "was getan wurde, etwa „logged in“"},
-		"console.verdictRow by":      {"who decided about a suggested link", "wer über eine vorgeschlagene Verbindung entschied"},
+		"console.verdictRow by":      {"the pseudonym of who decided about a suggested link", "das Pseudonym der Person, die über eine vorgeschlagene Verbindung entschied"},
 		"console.verdictRow at":      {"when", "wann"},
-		"pipeline.Again by":          {"who approved a replay or an undo", "wer eine Wiederholung oder Rücknahme gebilligt hat"},
+		"pipeline.Again by":          {"the pseudonym of who approved a replay or an undo", "das Pseudonym der Person, die eine Wiederholung oder Rücknahme gebilligt hat"},
 	}[of+" "+field]
 }

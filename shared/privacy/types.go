@@ -66,7 +66,7 @@ func decided() []Type {
 	return []Type{
 		kind("decide.Inputs", "everything a decision looked at", "alles, worauf eine Entscheidung beruht",
 			is(Operational, Nobody, Proof, "now config model source may_match may_score no_reply crowd crisis unknown people"),
-			is(Derived, Authors, Proof, "objected consented"),
+			is(Derived, Authors, Proof, "objected consented refuses"),
 			parts("event known seen person candidates conversation before corrections")),
 		kind("decide.Decision", "what was decided, with its reasons", "was entschieden wurde, mit Begründung",
 			is(Derived, Authors, Service, "outcome reason lang sentiment polarity complaint severity intents confidence words pii department route priority due action why runner_up forbidden urgent alert impostor claimed crisis"),
@@ -98,17 +98,19 @@ func people() []Type {
 	return []Type{
 		kind("pipeline.AuthorRow", "what is known of an author", "was über einen Autor bekannt ist",
 			is(Identifier, Authors, Matching, "person"), is(Derived, Authors, Proof, "objected"),
-			is(Identifier, Authors, Proof, "applied"), is(Identifier, Persons, Matching, "rejected"), parts("author seen score judged")),
+			is(Identifier, Authors, Proof, "applied inform_by"), is(Operational, Nobody, Proof, "first answered informed"), is(Identifier, Persons, Matching, "rejected"), parts("author seen score judged told")),
 		kind("pipeline.Judged", "by which profile an author was looked for among known persons", "mit welchem Profil ein Autor unter bekannten Personen gesucht wurde",
 			is(Identifier, Authors, Matching, "print"), is(Operational, Nobody, Matching, "look")),
+		kind("flow.Told", "what somebody said about a purpose: a consent, an objection, or what took one back", "was jemand zu einem Zweck erklärt hat: Einwilligung, Widerspruch oder deren Rücknahme",
+			is(Derived, Authors, Proof, "purpose what source at")),
 		kind("flow.Person", "the human or company behind authors and CRM records", "der Mensch oder die Firma hinter Autoren und CRM-Datensätzen",
 			is(Identifier, Persons, Matching, "id authors merged"), is(Profile, Persons, Matching, "name"),
 			is(Derived, Persons, Proof, "objected consented"), is(Derived, Persons, Service, "protected"),
-			is(Staff, Workers, Service, "owner"), is(Operational, Nobody, Service, "accepted updated revision"), parts("links score")),
+			is(Staff, Workers, Service, "owner"), is(Operational, Nobody, Service, "accepted updated revision"), parts("links score told")),
 		kind("flow.Link", "an edge to an author or to a CRM record, with its evidence", "eine Verbindung zu einem Autor oder CRM-Datensatz, mit Beleg",
 			is(Identifier, Persons, Matching, "to object record"), is(Derived, Persons, Matching, "evidence class at"), is(Staff, Workers, Proof, "by")),
 		kind("pipeline.PersonRow", "a person with the hashes of its matching keys", "eine Person mit den Hashwerten ihrer Abgleichschlüssel",
-			is(Identifier, Persons, Matching, "keys"), is(Operational, Nobody, Proof, "erased"), parts("person traits")),
+			is(Identifier, Persons, Matching, "keys"), is(Operational, Nobody, Proof, "erased owned"), parts("person traits")),
 		kind("decide/identity.Traits", "what a person is compared by: name, city, employer and year of birth as hashes, initials and country as they are", "woran eine Person erkannt wird: Name, Ort, Arbeitgeber und Geburtsjahr als Hashwerte, Anfangsbuchstaben und Land offen",
 			is(Profile, Persons, Matching, "f i l a s c n e b o")),
 		kind("pipeline.KeyRow", "a hashed e-mail address, phone or customer number that leads to a person", "eine gehashte E-Mail-Adresse, Rufnummer oder Kundennummer, die zu einer Person führt",
@@ -128,7 +130,7 @@ func people() []Type {
 func exchanged() []Type {
 	return []Type{
 		kind("pipeline.ConversationRow", "the state of one exchange", "der Stand eines Austauschs",
-			is(Operational, Nobody, Service, "erased replies status_at amended"), parts("conversation")),
+			is(Operational, Nobody, Service, "erased replies status_at amended named"), parts("conversation")),
 		kind("flow.Conversation", "one exchange with one author in one place", "ein Austausch mit einem Autor an einem Ort",
 			is(Identifier, Authors, Service, "id root previous"), is(Identifier, Authors, Matching, "person"), is(Content, Authors, Service, "subject reply_note"),
 			is(Derived, Authors, Service, "department priority severity action case due"), is(Staff, Workers, Service, "owner"),
@@ -140,7 +142,7 @@ func exchanged() []Type {
 			is(Operational, Nobody, Service, "at tries ended"), parts("reply")),
 		kind("flow.Reply", "what goes back to a network", "was an ein Netzwerk zurückgeht",
 			is(Identifier, Authors, Service, "id conversation mention native permalink record"), is(Content, Authors, Service, "text"),
-			is(Staff, Workers, Proof, "sender"), is(Operational, Nobody, Service, "account private state reason rule crm asked until"), parts("author")),
+			is(Staff, Workers, Proof, "sender"), is(Operational, Nobody, Service, "account private state reason rule information crm asked until"), parts("author")),
 	}
 }
 
@@ -238,7 +240,9 @@ func operated() []Type {
 			is(Identifier, Authors, Service, "subject"), is(Operational, Nobody, Service, "kind account at")),
 		kind("pipeline.JobRow", "long work in pages", "lange Arbeit in Seiten",
 			is(Identifier, Authors, Proof, "authors people"),
-			is(Operational, Nobody, Operation, "id kind account from to cursor pages done total state problem started updated fails pass fresh swept closing report held spec copies"), parts("erasure result gaps again")),
+			is(Operational, Nobody, Operation, "id kind account from to cursor pages done total state problem started updated fails pass fresh swept closing report held spec copies"), parts("erasure result gaps again objection")),
+		kind("pipeline.Objection", "purposes that somebody objected to, on the way to being carried out", "Zwecke, denen jemand widersprochen hat, in Ausführung",
+			is(Derived, Authors, Proof, "purposes what source at")),
 		kind("pipeline.Gaps", "what a network lists, compared with what came, in numbers", "was ein Netzwerk auflistet, verglichen mit dem Eingegangenen, in Zahlen",
 			is(Operational, Nobody, Proof, "listed known found"), parts("hours")),
 		kind("pipeline.GapHour", "the same of one hour", "dasselbe für eine Stunde",
