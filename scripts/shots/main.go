@@ -57,7 +57,7 @@ func run(ctx context.Context, link, out, only string) error {
 	for _, first := range []struct {
 		page, selector string
 		into           *string
-	}{{"/mentions?column=written", `td.text a[href^="/mentions/"]`, &story}, {"/conversations", `td.text a[href^="/conversations/"]`, &talk}, {"/people", `td a[href^="/people/"]`, &person}} {
+	}{{"/mentions?column=written", `tr:has(td .tag.bad) td.text a[href^="/mentions/"]`, &story}, {"/conversations", `td.text a[href^="/conversations/"]`, &talk}, {"/people", `td a[href^="/people/"]`, &person}} {
 		if err := b.Go(base + first.page); err != nil {
 			return err
 		}
@@ -72,6 +72,8 @@ func run(ctx context.Context, link, out, only string) error {
 		{"mappings", "/mapping", 1360, 900, false}, {"rules", "/rules", 1360, 900, false}, {"failures", "/failures", 1360, 900, false}, {"review", "/review", 1360, 900, false}, {"answers", "/answers", 1360, 900, false},
 		{"accounts", "/accounts", 1360, 900, false}, {"account", "/accounts/hubspot", 1360, 900, false}, {"connect", "/accounts/new?kind=mastodon", 1360, 900, false}, {"configuration", "/configuration", 1360, 900, false},
 		{"draft", "/draft", 1360, 900, false}, {"reports", "/reports", 1360, 900, false}, {"privacy", "/privacy", 1360, 900, false}, {"access", "/access", 1360, 900, false}, {"found", "/find?q=eilbote", 1360, 900, false},
+		{"jobs", "/jobs", 1360, 900, false}, {"costs", "/costs", 1360, 900, false}, {"ledger", "/ledger", 1360, 900, false}, {"audit", "/audit", 1360, 900, false}, {"hooks", "/hooks", 1360, 900, false},
+		{"promote", "/configuration/promote", 1360, 900, false}, {"story-phone", story, 390, 844, true}, {"rules-phone", "/rules", 390, 844, false}, {"mapping-phone", "/mapping/hubspot/1", 390, 844, false},
 	}
 	for _, s := range shots {
 		if !strings.Contains(s.name, only) {

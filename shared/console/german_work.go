@@ -3,6 +3,7 @@ package console
 // germanWork is the German of the pages of jobs, costs, webhooks, promotion and rules.
 var germanWork = map[string]string{
 	"Approve and send": "Freigeben und senden", "Drop": "Verwerfen", "Keep as a draft": "Als Entwurf behalten", "to be approved": "freizugeben", "The draft waits to be approved": "Der Entwurf wartet auf Freigabe", "draft": "Entwurf", "sent": "gesendet", "approved": "freigegeben", "sending": "wird gesendet",
+	"somebody":       "jemand",
 	"Add a template": "Vorlage hinzufügen", "Add one": "Eine hinzufügen", "Address for the vendor": "Adresse für den Anbieter", "At the vendor": "Beim Anbieter", "Author": "Autor",
 	"Back to the draft, to publish it": "Zurück zum Entwurf, um ihn zu veröffentlichen", "Begin": "Beginnen", "Between environments of this configuration": "Zwischen Umgebungen dieser Konfiguration",
 	"Between two stacks": "Zwischen zwei Installationen", "Bucket": "Kontingent", "Budgets for paid reads": "Budgets für bezahltes Lesen", "By way of": "Auf dem Weg", "Calls of the CRMs": "Aufrufe der CRMs",

@@ -278,7 +278,9 @@ func (c *Console) talk(q *request) (answer, error) {
 		return answer{}, err
 	}
 	for _, r := range replies {
-		shown := slices.ContainsFunc(t.Turns, func(turn flow.Turn) bool { return turn.Direction == flow.Out && turn.Text == r.Value.Reply.Text })
+		shown := slices.ContainsFunc(t.Turns, func(turn flow.Turn) bool {
+			return turn.Direction == flow.Out && r.Value.Reply.Text != "" && strings.Contains(turn.Text, r.Value.Reply.Text)
+		})
 		if r.Version > 0 && !(shown && r.Value.Reply.State == flow.Sent) {
 			t.Replies = append(t.Replies, r.Value)
 		}

@@ -164,6 +164,7 @@ func helpers(lang string) template.FuncMap {
 			}
 			return say(lang, text)
 		},
+		"at":   func(names ...string) string { return atName(lang, names) },
 		"cut":  cut,
 		"text": func(v any) string { return plainValue(v) },
 		"dict": func(pairs ...any) map[string]any {
@@ -207,6 +208,19 @@ func layout(t time.Time, f string) string {
 		return "–"
 	}
 	return t.UTC().Format(f)
+}
+
+// atName names somebody by a handle, or, where the network has none, by the next name that there is.
+func atName(lang string, names []string) string {
+	for i, name := range names {
+		switch {
+		case name != "" && i == 0:
+			return "@" + name
+		case name != "":
+			return name
+		}
+	}
+	return say(lang, "somebody")
 }
 
 // tone gives the colour of a state.

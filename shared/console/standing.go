@@ -16,7 +16,7 @@ import (
 // brandRoutes change what a brand stands by: hours, promised times, texts, and the weights of the score.
 func (c *Console) brandRoutes() []route {
 	return []route{
-		{"POST", "/rules/preview", reading, "", "check a condition and try it on the newest mentions: value", true, c.tryRule},
+		{"POST", "/rules/preview", admins, "", "check a condition and try it on the newest mentions: value", true, c.tryRule},
 		{"POST", "/rules/brand", admins, "", "put a brand's calendar and promised times into the draft: brand, zone, country, holidays, mon … sun, low … urgent, reopen_days", true, c.setBrand},
 		{"POST", "/rules/template", admins, "", "put a text to start an answer from into the draft: brand, index, action, lang, text, remove", true, c.setTemplate},
 		{"POST", "/rules/score", admins, "", "put the weights of the score into the draft: reach, resonance …, half_life, terms", true, c.setScore},
@@ -58,8 +58,8 @@ func (c *Console) tryRule(q *request) (answer, error) {
 	var some []string
 	for _, r := range rows {
 		m := r.raw
-		if m.Erased || m.Mention.Deleted {
-			continue
+		if r.Masked {
+			continue // an expression must not tell what the role may not read
 		}
 		all++
 		if hit, err := program.True(decide.EnvOf(m.Mention, m.Decision, nil, nil, plan.Doc.Brand(m.Mention.Brand), "live")); err != nil || !hit {

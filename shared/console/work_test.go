@@ -232,7 +232,10 @@ func TestRulePreview(t *testing.T) {
 	h := open(t)
 	h.said("m1", "anna", "Die Lampe ist schon wieder kaputt, unverschämt!")
 	h.said("m2", "ben", "Danke, ihr seid großartig!")
-	tool := h.tool("viewer")
+	if code := h.tool("viewer").api("POST", "/rules/preview", url.Values{"value": {`text contains "Lampe"`}}, nil); code != http.StatusForbidden {
+		t.Errorf("who may not read everything asks about words: %d", code)
+	}
+	tool := h.tool("admin")
 	var got struct {
 		Error   string
 		Matches int
