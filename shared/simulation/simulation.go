@@ -463,8 +463,8 @@ func (s *Sim) underway() string {
 		if j, err := s.app.Job(context.Background(), s.job); err != nil || !j.Swept {
 			return fmt.Sprintf("erasure in pass %d: %v", j.Pass, err)
 		}
-		for _, j := range rows[pipeline.JobRow](s, "job") { // what an attempt left is erased by jobs of its own
-			if j.Kind == "erase" && !j.Swept {
+		for k, j := range rows[pipeline.JobRow](s, "job") { // what an attempt left is erased by jobs of its own
+			if k.Sort == "-" && j.Kind == "erase" && !j.Swept {
 				return "erasure " + j.ID
 			}
 		}
