@@ -78,7 +78,7 @@ func required(types tree) {
 	must := map[string][]string{
 		"Document": {"brands"}, "Brand": {"name"}, "Template": {"action", "lang", "text"}, "Hook": {"name", "kind"},
 		"Network": {"name", "kind"}, "CRM": {"name", "kind"}, "Object": {"crm", "object", "for", "fields"}, "Field": {"value"}, "Link": {"to"},
-		"Rule": {"name", "when"}, "Route": {"name", "when", "department"}, "Action": {"name", "when", "do"},
+		"Escalation": {"name"}, "Rule": {"name", "when"}, "Route": {"name", "when", "department"}, "Action": {"name", "when", "do"},
 	}
 	for name, v := range types {
 		delete(v.(tree), "required")
@@ -94,6 +94,7 @@ func choices(types tree) {
 		"networks.replies": {"Network", "replies"}, "crms.mode": {"CRM", "mode"}, "crms.person": {"CRM", "person"},
 		"mapping.for": {"Object", "for"}, "mapping.links.to": {"Link", "to"}, "mapping.fields.wins": {"Field", "wins"}, "routing.priority": {"Route", "priority"},
 		"brands.pulse.sensitivity": {"Pulse", "sensitivity"},
+		"brands.escalate.priority": {"Escalation", "priority"},
 	} {
 		p := property(types, at[0], at[1])
 		p["enum"] = config.Choices(path)

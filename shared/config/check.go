@@ -33,7 +33,7 @@ func Choices(path string) []string {
 		return []string{"human", "rapport"}
 	case "mapping.fields.purpose":
 		return Choices("basis")
-	case "routing.priority", "brands.sla":
+	case "routing.priority", "brands.sla", "brands.escalate.priority":
 		return []string{"low", "normal", "high", "urgent"}
 	case "brands.pulse.sensitivity":
 		return []string{"low", "normal", "high"}

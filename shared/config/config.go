@@ -42,6 +42,8 @@ type Brand struct {
 	Region     string              `yaml:"region,omitempty" json:"region,omitempty"`       // for phone numbers without country: DE
 	Calendar   Calendar            `yaml:"calendar,omitempty" json:"calendar,omitzero"`
 	SLA        map[string]string   `yaml:"sla,omitempty" json:"sla,omitempty"`                 // priority → working time until the first answer: "1h30m"
+	Pause      bool                `yaml:"pause,omitempty" json:"pause,omitempty"`             // while the author is to speak the clock only pauses: it goes on with what was left; not set = a new one begins
+	Escalate   []Escalation        `yaml:"escalate,omitempty" json:"escalate,omitempty"`       // what happens while an answer is not there; none = a late one becomes urgent
 	Protected  []string            `yaml:"protected,omitempty" json:"protected,omitempty"`     // author ids whose trouble raises an alert
 	Numbers    map[string]string   `yaml:"numbers,omitempty" json:"numbers,omitempty"`         // order_number, customer_number → regular expression
 	Notice     map[string]string   `yaml:"notice,omitempty" json:"notice,omitempty"`           // language → what is added where a rule answers; none = "Automatische Antwort." or "This is an automated answer."
@@ -71,6 +73,18 @@ type Calendar struct {
 	Hours    map[string]string `yaml:"hours,omitempty" json:"hours,omitempty"`       // mon…sun → "09:00-17:30"; none at all = always
 	Holidays []string          `yaml:"holidays,omitempty" json:"holidays,omitempty"` // dates, 2026-12-25
 	Country  string            `yaml:"country,omitempty" json:"country,omitempty"`   // public holidays: DE, DE-BY, AT, GB
+}
+
+// Escalation is what happens once while an answer is owed and nobody gives it. It needs a priority, a department or an alert.
+type Escalation struct {
+	Name        string   `yaml:"name" json:"name"`                                   // stands in the conversation once it was made
+	After       string   `yaml:"after,omitempty" json:"after,omitempty"`             // share of the working time until the answer is owed: "80%"; "" or breach = all of it
+	Departments []string `yaml:"departments,omitempty" json:"departments,omitempty"` // of conversations there; empty = all
+	Queues      []string `yaml:"queues,omitempty" json:"queues,omitempty"`           // of those that these routing rules sent; empty = all
+	Priorities  []string `yaml:"priorities,omitempty" json:"priorities,omitempty"`   // of those; empty = all
+	Priority    string   `yaml:"priority,omitempty" json:"priority,omitempty"`       // is raised to: low, normal, high, urgent
+	Department  string   `yaml:"department,omitempty" json:"department,omitempty"`   // goes to: service, sales, marketing, product, legal, hr
+	Alert       bool     `yaml:"alert,omitempty" json:"alert,omitempty"`             // an alert tells people
 }
 
 // Template is a text a person may start from.

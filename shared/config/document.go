@@ -40,6 +40,8 @@ func brand(d *decoder, n *yaml.Node, path string, v *Brand) {
 		"region":    text(&v.Region, matches(`^[A-Z]{2}$`, "a country such as DE")),
 		"calendar":  func(d *decoder, n *yaml.Node, path string) { calendar(d, n, path, &v.Calendar) },
 		"sla":       textMap(&v.SLA, oneOf("brands.sla"), isDuration),
+		"pause":     flag(&v.Pause),
+		"escalate":  list(&v.Escalate, escalation),
 		"protected": texts(&v.Protected, matches(`^[a-z0-9]+:.+`, "an author id such as mastodon:109876")),
 		"numbers":   textMap(&v.Numbers, oneOf("brands.numbers"), isRegexp),
 		"templates": list(&v.Templates, func(d *decoder, n *yaml.Node, path string, v *Template) {
@@ -56,6 +58,15 @@ func brand(d *decoder, n *yaml.Node, path string, v *Brand) {
 		"pulse": func(d *decoder, n *yaml.Node, path string) {
 			d.object(n, path, keys{"off": flag(&v.Pulse.Off), "minimum": whole(&v.Pulse.Minimum, 0, 100_000), "sensitivity": text(&v.Pulse.Sensitivity, oneOf("brands.pulse.sensitivity"))})
 		},
+	}, "name")
+}
+
+func escalation(d *decoder, n *yaml.Node, path string, v *Escalation) {
+	priority := oneOf("routing.priority")
+	d.object(n, path, keys{
+		"name": text(&v.Name, notEmpty), "after": text(&v.After, matches(`^([1-9][0-9]?%|100%|breach)$`, "a share of the time such as 80%, or breach")),
+		"departments": texts(&v.Departments, notEmpty), "queues": texts(&v.Queues, notEmpty), "priorities": texts(&v.Priorities, priority),
+		"priority": text(&v.Priority, priority), "department": text(&v.Department, notEmpty), "alert": flag(&v.Alert),
 	}, "name")
 }
 

@@ -89,6 +89,7 @@ func (w *draft) answered() *flow.Conversation {
 	if !w.turn(c, w.m.Text) {
 		return nil
 	}
+	c.Answer(w.said())
 	if at := w.said(); !at.Before(last) && c.Status != flow.Closed {
 		if c.Status != flow.Answered {
 			c.AnsweredAt = at
@@ -228,7 +229,7 @@ func (w *draft) next() *flow.Conversation {
 
 // merge brings a mention into a conversation that is there. An edit of something known moves no status.
 func (w *draft) merge(c *flow.Conversation, act, known bool) {
-	before := c.Status
+	before, left := c.Status, w.left(c)
 	late := c.Status == flow.Answered && w.said().Before(c.AnsweredAt)
 	switch {
 	case known || late || slices.Contains(w.Intents, "spam"):
@@ -243,7 +244,7 @@ func (w *draft) merge(c *flow.Conversation, act, known bool) {
 	}
 	if act {
 		if c.Department == "" || c.Department == "none" || route.Rank(w.Priority) > route.Rank(c.Priority) {
-			c.Department = w.Department
+			c.Department, c.Queue = w.Department, w.queue()
 		}
 		if route.Rank(w.Priority) > route.Rank(c.Priority) {
 			c.Priority = w.Priority
@@ -255,10 +256,9 @@ func (w *draft) merge(c *flow.Conversation, act, known bool) {
 	switch {
 	case c.Status == flow.Waiting && before != flow.Waiting:
 		w.say("conversation", "%s before, waits for us now", before)
-		c.Due = time.Time{}
-		w.owe(c)
+		w.restart(c, left)
 	case c.Status == flow.Waiting && act:
-		w.owe(c)
+		w.owe(c, 0)
 	}
 	w.deserve(c, act)
 }
@@ -268,7 +268,7 @@ func (w *draft) open(text string, previous *flow.Conversation) *flow.Conversatio
 	id := flow.ConversationID(w.m.Account, w.m.Thread(), w.m.Author.ID, private(*w.m))
 	c := &flow.Conversation{
 		ID: id, Account: w.m.Account, Brand: w.m.Brand, Network: w.m.Network, Private: private(*w.m), Status: flow.Open, Number: 1,
-		Opened: w.said().UTC(), Source: w.source(), Department: w.Department, Priority: w.Priority, Severity: w.Severity, Action: w.Action,
+		Opened: w.said().UTC(), Start: w.m.ID, Source: w.source(), Department: w.Department, Queue: w.queue(), Priority: w.Priority, Severity: w.Severity, Action: w.Action,
 	}
 	if !c.Private {
 		c.Root = w.m.Thread()
@@ -287,7 +287,7 @@ func (w *draft) open(text string, previous *flow.Conversation) *flow.Conversatio
 	act := w.actionable()
 	if act {
 		c.Status = flow.Waiting
-		w.owe(c)
+		w.owe(c, 0)
 	}
 	w.deserve(c, act)
 	return w.changed(c)
@@ -304,23 +304,6 @@ func (w *draft) profile(c *flow.Conversation) {
 	if w.m.ReplyUntil.After(c.ReplyUntil) {
 		c.ReplyUntil = w.m.ReplyUntil
 	}
-}
-
-// owe sets when the answer is owed: from the first mention that waits on. Later ones only bring it forward.
-func (w *draft) owe(c *flow.Conversation) {
-	work := w.brand.sla.Of(w.Priority)
-	if w.history() || w.feed() || work == 0 {
-		return
-	}
-	due := w.brand.calendar.Add(w.at(), work)
-	if !c.ReplyUntil.IsZero() && due.After(c.ReplyUntil) {
-		due = c.ReplyUntil.UTC()
-	}
-	if due.IsZero() || !c.Due.IsZero() && !due.Before(c.Due) {
-		return
-	}
-	c.Due, w.Due = due, due
-	w.say("route", "an answer is owed by %s (%s)", due.Format("2006-01-02 15:04 MST"), w.Priority)
 }
 
 // deserve marks what a CRM should have a case for. The past makes none.

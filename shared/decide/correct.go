@@ -171,7 +171,7 @@ func (w *draft) amend(c *flow.Conversation, act bool) {
 	if others {
 		return
 	}
-	c.Department, c.Priority, c.Severity, c.Action = w.Department, w.Priority, w.Severity, w.Action
+	c.Department, c.Queue, c.Priority, c.Severity, c.Action = w.Department, w.queue(), w.Priority, w.Severity, w.Action
 	words := w.m.Text
 	if w.Safe != "" {
 		words = w.Safe
@@ -182,9 +182,9 @@ func (w *draft) amend(c *flow.Conversation, act bool) {
 	switch {
 	case act && c.Status == flow.Open:
 		c.Status = flow.Waiting
-		w.owe(c)
+		w.owe(c, 0)
 	case !act && c.Status == flow.Waiting:
-		c.Status, c.Due = flow.Open, time.Time{}
+		c.Status, c.Due, c.Owed, c.Since = flow.Open, time.Time{}, time.Time{}, time.Time{}
 		w.say("conversation", "waits for nothing any more")
 	}
 }

@@ -41,6 +41,8 @@ type brand struct {
 	marks    []identity.Mark
 	terms    []string // lower case
 	reopen   time.Duration
+
+	escalations []escalation
 }
 
 // New makes a decider. Its error names every rule, brand and key that is wrong, with the place in the expression and the
@@ -67,13 +69,13 @@ func New(doc *config.Document) (*Decider, error) {
 		}
 	}
 	for i, b := range doc.Brands {
-		made, err := newBrand(b)
+		made, err := newBrand(b, queues(doc, b.Name))
 		if err != nil {
 			errs = append(errs, fmt.Errorf("brands[%d] %q: %w", i, b.Name, err))
 		}
 		d.brands = append(d.brands, made)
 	}
-	if d.nobody, err = newBrand(config.Brand{}); err != nil {
+	if d.nobody, err = newBrand(config.Brand{}, nil); err != nil {
 		errs = append(errs, err)
 	}
 	if len(errs) > 0 {
@@ -82,7 +84,7 @@ func New(doc *config.Document) (*Decider, error) {
 	return d, nil
 }
 
-func newBrand(c config.Brand) (brand, error) {
+func newBrand(c config.Brand, queues []string) (brand, error) {
 	b := brand{Brand: c, reopen: 14 * 24 * time.Hour}
 	if c.ReopenDays > 0 {
 		b.reopen = time.Duration(c.ReopenDays) * 24 * time.Hour
@@ -94,11 +96,23 @@ func newBrand(c config.Brand) (brand, error) {
 			b.terms = append(b.terms, n)
 		}
 	}
-	var errs [3]error
+	var errs [4]error
 	b.finder, errs[0] = personal.New(c.Region, c.Numbers)
 	b.calendar, errs[1] = calendar.New(c.Calendar)
 	b.sla, errs[2] = route.NewSLA(c.SLA)
+	b.escalations, errs[3] = escalations(c.Escalate, queues)
 	return b, errors.Join(errs[:]...)
+}
+
+// queues names the routing rules that may send mentions of a brand somewhere.
+func queues(doc *config.Document, brand string) []string {
+	var out []string
+	for _, r := range doc.Routing {
+		if len(r.Brands) == 0 || slices.Contains(r.Brands, brand) {
+			out = append(out, r.Name)
+		}
+	}
+	return out
 }
 
 func (d *Decider) brand(name string) *brand {

@@ -30,6 +30,7 @@ type Conversation struct {
 	Status     Status    `json:"status,omitempty" expr:"status"`
 	Subject    string    `json:"subject,omitempty" expr:"subject"`
 	Department string    `json:"department,omitempty" expr:"department"`
+	Queue      string    `json:"queue,omitempty" expr:"queue"`       // the routing rule that sent it to its department; "" = what the text says
 	Priority   string    `json:"priority,omitempty" expr:"priority"` // low, normal, high, urgent
 	Severity   int       `json:"severity,omitempty" expr:"severity"` // the highest so far, 0–3
 	Action     string    `json:"action,omitempty" expr:"action"`
@@ -37,6 +38,12 @@ type Conversation struct {
 	Number     int       `json:"number,omitempty" expr:"number"`     // 1, 2 … : which exchange of this author in this place
 	Previous   string    `json:"previous,omitempty" expr:"previous"` // the conversation before, when this one follows a closed one
 	Opened     time.Time `json:"opened,omitzero" expr:"opened"`
+	Start      string    `json:"start,omitempty" expr:"start"`            // the mention that opened it
+	Owed       time.Time `json:"owed,omitzero" expr:"owed"`               // since when the brand's first answer is waited for; zero = none is
+	First      time.Time `json:"first,omitzero" expr:"first"`             // when the brand said something for the first time after that
+	SLA        string    `json:"sla,omitempty" expr:"sla"`                // of the first answer: kept or missed; "" = none was owed by a time, or it is not decided
+	Since      time.Time `json:"since,omitzero" expr:"since"`             // when the present clock began, or went on
+	Escalated  []string  `json:"escalated,omitempty" expr:"escalated"`    // escalations of the present clock that were made, the newest last
 	Due        time.Time `json:"due,omitzero" expr:"due"`                 // first answer is owed by then
 	AnsweredAt time.Time `json:"answered_at,omitzero" expr:"answered_at"` // when the clock stopped
 	ClosedAt   time.Time `json:"closed_at,omitzero" expr:"closed_at"`
@@ -51,6 +58,32 @@ type Conversation struct {
 	ReplyAt    time.Time `json:"reply_at,omitzero" expr:"reply_at"`        // when it ended so
 	Source     string    `json:"source,omitempty" expr:"source"`           // live, history, test
 	Revision   int64     `json:"revision" expr:"revision"`                 // grows by one with every change a CRM should see
+}
+
+// What became of a promise to answer in time.
+const (
+	Kept   = "kept"
+	Missed = "missed"
+)
+
+// Answer notes that the brand spoke at a time. The first answer after somebody began to wait for one settles the promise,
+// also where it becomes known late, or before another that was made later.
+func (c *Conversation) Answer(at time.Time) {
+	if c.Owed.IsZero() || at.Before(c.Owed.Truncate(time.Second)) || !c.First.IsZero() && !at.Before(c.First) {
+		return
+	}
+	known := c.First
+	c.First = at
+	if !c.Due.IsZero() && (known.IsZero() || c.Since.Equal(c.Owed)) {
+		c.Settle(at)
+	}
+}
+
+// Settle says whether the promise was kept, where the clock stopped at a time.
+func (c *Conversation) Settle(at time.Time) {
+	if c.SLA = Kept; at.After(c.Due) {
+		c.SLA = Missed
+	}
 }
 
 // MaxTurns bounds how much of an exchange a conversation carries itself.

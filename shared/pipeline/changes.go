@@ -248,10 +248,16 @@ func takeOver(row *ConversationRow, c flow.Change) bool {
 			later := slices.ContainsFunc(v.Turns, func(t flow.Turn) bool { return t.Direction == flow.In && !t.Edited && t.At.After(c.At) })
 			if v.Status != flow.Closed && !later {
 				v.Status, v.ClosedAt, row.StatusAt = flow.Closed, c.At, c.At
+				if v.First.IsZero() && !v.Due.IsZero() { // whoever closes it needs no public answer
+					v.Settle(c.At)
+				}
 			}
 		case flow.Open, flow.Waiting:
 			if v.Status == flow.Closed && !c.At.Before(v.ClosedAt) {
 				v.Status, v.ClosedAt, row.StatusAt = flow.Waiting, time.Time{}, c.At
+				if v.First.IsZero() { // the clock goes on as if nothing had been
+					v.SLA = ""
+				}
 			}
 		}
 	}

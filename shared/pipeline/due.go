@@ -2,8 +2,10 @@ package pipeline
 
 import (
 	"context"
+	"slices"
 	"time"
 
+	"rapport/shared/decide"
 	"rapport/shared/fault"
 	"rapport/shared/flow"
 	"rapport/shared/queue"
@@ -11,17 +13,16 @@ import (
 	"rapport/shared/topology"
 )
 
-// remind stages when answers are overdue. Each is a row of its own minute, so tick finds it without a search; one too many
-// finds nothing overdue.
+// remind stages when conversations have to be looked at because nobody answers. Each is a row of its own minute, so tick finds
+// it without a search; one too many finds nothing to do.
 func (p *Pipeline) remind(w *world) []staged {
 	var out []staged
 	for _, c := range w.reminders {
-		at := c.Due
-		if now := p.now(); at.Before(now) { // the past is not looked at again
-			at = now
+		row, ok := p.reminder(w.plan, c)
+		if !ok {
+			continue
 		}
-		at = at.Truncate(time.Minute).Add(time.Minute)
-		item, err := p.due.Item(store.Row[DueRow]{Part: at.Format(minute), Sort: "sla#" + c.ID, Value: DueRow{Kind: "sla", Subject: c.ID, At: c.Due}})
+		item, err := p.due.Item(row)
 		if err != nil {
 			w.err = err
 			continue
@@ -35,28 +36,61 @@ func (p *Pipeline) remind(w *world) []staged {
 	return out
 }
 
-// overdue raises the priority of a conversation whose answer is late and says so to the CRMs that hold it.
-func (p *Pipeline) overdue(ctx context.Context, plan *Plan, id string) error {
-	late := false
-	row, err := p.updateConversation(ctx, id, func(r *store.Row[ConversationRow]) bool {
+// reminder makes the row for the next step of a conversation's clock; ok is false where there is none.
+func (p *Pipeline) reminder(plan *Plan, c flow.Conversation) (row store.Row[DueRow], ok bool) {
+	step, ok := plan.Decider.Next(c)
+	at := step
+	if now := p.now(); at.Before(now) { // the past is not looked at again
+		at = now
+	}
+	return store.Row[DueRow]{Part: minuteOf(at), Sort: "sla#" + c.ID, Value: DueRow{Kind: "sla", Subject: c.ID, At: step}}, ok
+}
+
+// minuteOf names the minute in which tick looks at what is due at a time.
+func minuteOf(at time.Time) string { return at.Truncate(time.Minute).Add(time.Minute).Format(minute) }
+
+// overdue makes the escalations of a conversation whose time has come, each once, and says so to the CRMs that hold it.
+// Whoever dies in between finds what is made already, and does the rest.
+func (p *Pipeline) overdue(ctx context.Context, plan *Plan, due DueRow) error {
+	var before []string
+	row, err := p.updateConversation(ctx, due.Subject, func(r *store.Row[ConversationRow]) bool {
 		c := &r.Value.Conversation
-		late = (c.Status == flow.Open || c.Status == flow.Waiting) && !c.Due.IsZero() && !p.now().Before(c.Due)
-		if !late || c.Priority == "urgent" {
+		before = c.Escalated
+		if !plan.Decider.Escalate(c, p.now()) {
 			return false
 		}
-		c.Priority, c.Updated = "urgent", p.now()
+		c.Updated = p.now()
 		c.Revision++
 		return true
 	})
-	if err != nil || !late {
+	c := row.Value.Conversation
+	steps := plan.Decider.Steps(c)
+	late := len(steps) > 0 && !p.now().Before(c.Due)
+	if err != nil || row.Version == 0 || !late && !slices.ContainsFunc(steps, func(s decide.Step) bool { return s.Done }) {
 		return err
 	}
-	author, err := p.authors.One(ctx, row.Value.Conversation.Author.ID, "-")
+	author, err := p.authors.One(ctx, c.Author.ID, "-")
 	if err != nil || author.Value.Objected { // an erasure is on its way
 		return err
 	}
-	p.Ports.Log.Warn("answer overdue", "conversation", id, "account", row.Value.Conversation.Account, "due", row.Value.Conversation.Due)
-	return p.tellAll(ctx, plan, row.Value.Conversation, flow.KindConversation)
+	if err := p.tellAll(ctx, plan, c, flow.KindConversation); err != nil {
+		return err
+	}
+	if next, ok := plan.Decider.Next(c); ok && next.After(p.now()) {
+		following, _ := p.reminder(plan, c)
+		if res := p.due.Put(ctx, &following)[0]; res.Err != nil && !conflicted(res) {
+			return res.Err
+		}
+	}
+	if late {
+		p.Ports.Log.Warn("answer overdue", "conversation", c.ID, "account", c.Account, "due", c.Due)
+	}
+	for _, s := range steps {
+		if s.Alert && s.Done && (s.At.Equal(due.At) || !slices.Contains(before, s.Name)) {
+			p.Ports.Log.Warn("alert", "mention", c.Start, "account", c.Account, "say", "escalated: "+s.Name)
+		}
+	}
+	return nil
 }
 
 // tellAll sends the present state of a conversation, and of what else is named, to every CRM account that serves its brand.

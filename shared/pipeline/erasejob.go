@@ -274,16 +274,28 @@ func (e *Erased) propose(f Foreign) {
 	}
 }
 
-// undue takes back the reminder of a conversation, and the look at its owner's name.
+// undue takes back the reminders of a conversation, and the look at its owner's name.
 func (p *Pipeline) undue(ctx context.Context, id string) error {
 	row, _, err := p.conversation(ctx, id)
+	c := row.Value.Conversation
 	if err == nil {
 		err = p.unnamed(ctx, row.Value, id)
 	}
-	if due := row.Value.Conversation.Due; err == nil && !due.IsZero() {
-		err = p.remove(ctx, p.due.Key(due.Truncate(time.Minute).Add(time.Minute).Format(minute), "sla#"+id))
+	if err != nil || c.Due.IsZero() {
+		return err
 	}
-	return err
+	plan, err := p.Plans.Plan(ctx, "")
+	if err != nil {
+		return err
+	}
+	c.Status = flow.Waiting // whatever it is now, it was when it was reminded of
+	keys := []store.Key{p.due.Key(minuteOf(c.Due), "sla#"+id)}
+	for _, s := range plan.Decider.Steps(c) {
+		if key := p.due.Key(minuteOf(s.At), "sla#"+id); !slices.Contains(keys, key) {
+			keys = append(keys, key)
+		}
+	}
+	return p.remove(ctx, keys...)
 }
 
 // unthread takes the references to an author's mentions out of what the brand answered, which is kept.

@@ -415,6 +415,7 @@ func (p *Pipeline) tell(ctx context.Context, v ReplyRow) error {
 		c.ReplyState, c.ReplyNote, c.ReplyAt, c.Updated = r.State, note, v.Ended, p.now()
 		if r.State == flow.Sent {
 			spoken(c, v)
+			c.Answer(v.Ended)
 		}
 		if r.State == flow.Sent && (c.Status == flow.Open || c.Status == flow.Waiting) {
 			c.Status, c.AnsweredAt = flow.Answered, v.Ended

@@ -119,7 +119,7 @@ func (p *Pipeline) dueMinute(ctx context.Context, plan *Plan, at time.Time) erro
 		}
 		switch row.Value.Kind {
 		case "sla":
-			err = p.overdue(ctx, plan, row.Value.Subject)
+			err = p.overdue(ctx, plan, row.Value)
 		case "job":
 			err = p.wake(ctx, row.Value.Subject, 0)
 		case staffDue:

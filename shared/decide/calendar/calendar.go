@@ -148,6 +148,14 @@ func (c *Calendar) Add(from time.Time, d time.Duration) time.Time {
 	return time.Time{}
 }
 
+// Zone gives the time zone whose days the calendar counts.
+func (c *Calendar) Zone() *time.Location {
+	if c.zone == nil {
+		return time.UTC
+	}
+	return c.zone
+}
+
 // Works tells whether t is working time.
 func (c *Calendar) Works(t time.Time) bool {
 	if c.always || c.zone == nil {
@@ -183,7 +191,38 @@ func (c *Calendar) shift(day time.Time) (begin, end time.Time) {
 		return day, day
 	}
 	y, m, d := day.Date()
-	return time.Date(y, m, d, 0, s.from, 0, 0, c.zone), time.Date(y, m, d, 0, s.to, 0, 0, c.zone)
+	return c.wall(y, m, d, s.from, false), c.wall(y, m, d, s.to, true)
+}
+
+// wall gives the moment at which the clock on the wall shows so many minutes after midnight. A moment that the clock skips is
+// when it skips it; of one that it shows twice it is the first where work begins, and the last where work ends.
+func (c *Calendar) wall(y int, m time.Month, d, minutes int, ends bool) time.Time {
+	t := time.Date(y, m, d, 0, minutes, 0, 0, c.zone)
+	const near = 4 * time.Hour // no clock changes by more
+	from, to := t.ZoneBounds()
+	changed, changes := !from.IsZero() && t.Sub(from) < near, !to.IsZero() && to.Sub(t) < near
+	if !changed && !changes {
+		return t
+	}
+	shown := time.Date(y, m, d, 0, minutes, 0, 0, time.UTC)
+	offset := func(at time.Time) time.Duration { _, s := at.Zone(); return time.Duration(s) * time.Second }
+	switch skipped := t.UTC().Add(offset(t)).Sub(shown); {
+	case skipped > 0:
+		return from
+	case skipped < 0:
+		return to
+	}
+	if changed && !ends {
+		if before := shown.Add(-offset(from.Add(-time.Second))); before.Before(from) {
+			return before.In(c.zone)
+		}
+	}
+	if changes && ends {
+		if after := shown.Add(-offset(to)); !after.Before(to) {
+			return after.In(c.zone)
+		}
+	}
+	return t
 }
 
 func (c *Calendar) holiday(day time.Time) bool {
