@@ -107,7 +107,7 @@ func TestTheTicketTellsTheExchange(t *testing.T) {
 	want := []string{
 		"@anna | (edited below) | https://site.example/m1",
 		"@anna | Und niemand meldet sich! | https://site.example/m2",
-		"→ @userId:8 | @anna Das tut uns leid. | https://site.example/r1",
+		"→ @site | @anna Das tut uns leid. | https://site.example/r1",
 		"@anna | (edited) Meine Lampe kam schon wieder kaputt an! | https://site.example/m1",
 		"@anna | Danke, aber sie ist immer noch kaputt! | https://site.example/m3",
 	}

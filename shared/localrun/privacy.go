@@ -56,6 +56,13 @@ func (h *Home) privacyCommands() map[string]command {
 			}
 			return h.Object(ctx, s, in.Purpose, cmp.Or(in.Source, "an operator's command"), in.Withdraw)
 		}),
+		"privacy/access": args(func(ctx context.Context, in Request) (any, error) {
+			s, err := h.Resolve(ctx, in.Who)
+			if err != nil {
+				return nil, err
+			}
+			return h.StartAccess(ctx, s)
+		}),
 		"privacy/informed": args(func(ctx context.Context, in Request) (any, error) {
 			s, err := h.Resolve(ctx, in.Who)
 			if err != nil {

@@ -95,6 +95,9 @@ func (p *Pipeline) buryPage(ctx context.Context, plan *Plan, j *JobRow, from, to
 		if err == nil {
 			err = p.removeVerdicts(ctx, author)
 		}
+		if err == nil {
+			err = p.removeAccesses(ctx, author)
+		}
 		if err != nil {
 			return err
 		}

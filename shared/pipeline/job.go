@@ -194,6 +194,8 @@ func (p *Pipeline) work(ctx context.Context, id string) error {
 		more, err = p.retainPage(ctx, j)
 	case JobReplay, JobUndo:
 		more, err = p.againPage(ctx, j)
+	case accessJob:
+		more, err = p.accessPage(ctx, j)
 	case objectJob:
 		more, err = p.objectPage(ctx, j)
 	default:

@@ -91,6 +91,7 @@ func (p *Pipeline) objectPage(ctx context.Context, j *JobRow) (more bool, err er
 		}
 	}
 	if rest := slices.DeleteFunc(slices.Clone(o.Purposes), func(s string) bool { return s == "service" }); o.What == flow.Lifted || len(rest) == 0 {
+		p.veilAuthors(j)
 		return false, nil // what is lifted shows with the next thing they say
 	}
 	from, to, err := p.eraseStretch(ctx, plan, j)
@@ -109,8 +110,20 @@ func (p *Pipeline) objectPage(ctx context.Context, j *JobRow) (more bool, err er
 		}
 	}
 	j.Pages++
-	j.Cursor = to.Format(time.RFC3339Nano)
-	return !to.Equal(j.To), nil
+	if j.Cursor = to.Format(time.RFC3339Nano); to.Before(j.To) {
+		return true, nil
+	}
+	p.veilAuthors(j)
+	return false, nil
+}
+
+// veilAuthors takes the ids of authors out of a job that is done with them, as no erasure would find them there.
+func (p *Pipeline) veilAuthors(j *JobRow) {
+	authors := make([]string, len(j.Authors))
+	for i, author := range j.Authors {
+		authors[i] = p.Veil(author)
+	}
+	j.Authors = authors
 }
 
 // objected changes what is known of the persons and authors of an objection.

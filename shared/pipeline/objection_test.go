@@ -79,6 +79,11 @@ func TestAStrangerObjectsToScoring(t *testing.T) {
 	if n, _ := rowOf("m2")["score"].(int); n == 0 {
 		t.Errorf("the other one lost a score: %v", rowOf("m2"))
 	}
+	for _, j := range table[pipeline.JobRow](r, "job") {
+		if j.Objection != nil && (j.State != "done" || slices.Contains(j.Authors, "site:anna")) {
+			t.Errorf("the job names its author still: %+v", j)
+		}
+	}
 	for k, a := range table[pipeline.AuthorRow](r, "author") {
 		if (k.Part == "site:anna") != (a.Score.Total == 0) {
 			t.Errorf("%s: %+v", k.Part, a.Score)

@@ -117,6 +117,7 @@ type Pipeline struct {
 	tombs         store.Table[TombRow]
 	erasures      store.Table[ErasureRow]
 	audits        store.Table[AuditRow]
+	accesses      store.Table[AccessRow]
 	pulses        store.Table[PulseRow]
 	alerts        store.Table[AlertRow]
 	looks         looks
@@ -164,6 +165,7 @@ func New(o Options) *Pipeline {
 	p.holds, p.tombs = store.Table[HoldRow]{Store: o.Store, Name: "hold"}, store.Table[TombRow]{Store: o.Store, Name: "tomb"}
 	p.erasures = store.Table[ErasureRow]{Store: o.Store, Name: "erasure"}
 	p.audits = store.Table[AuditRow]{Store: o.Store, Name: "audit"}
+	p.accesses = store.Table[AccessRow]{Store: o.Store, Name: "access"}
 	p.pulses, p.alerts = store.Table[PulseRow]{Store: o.Store, Name: "pulse"}, store.Table[AlertRow]{Store: o.Store, Name: "alert"}
 	if o.Ports.Exact {
 		p.recent = &recent[MentionRow]{rows: map[string]store.Row[MentionRow]{}}

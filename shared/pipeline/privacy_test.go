@@ -286,6 +286,37 @@ func TestAccess(t *testing.T) {
 	if len(m.Reasons) == 0 || len(m.Lines) != 1 || len(m.Records["crm"]) == 0 || !strings.Contains(m.Mention.Text, "Annas Sache") || len(d.Basis) != 5 || d.Basis[2].Basis != "legitimate_interest" {
 		t.Errorf("%+v", m)
 	}
+	if !m.Expires.IsZero() || d.Accounts[0].Since.IsZero() || d.Accounts[0].InformBy.IsZero() {
+		t.Errorf("nothing expires by this configuration: %+v", d.Accounts)
+	}
+	r.publish(basic + "retain: {content: 720h, receipts: 240h}\n")
+	// As a job it is the same; it says when things end, is encrypted, and goes with an erasure.
+	job, err := r.app.StartAccess(t.Context(), s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.app.AccessOf(t.Context(), job); !fault.Is(err, fault.Conflict) {
+		t.Errorf("before it is done: %v", err)
+	}
+	r.run()
+	d, err = r.app.AccessOf(t.Context(), job)
+	if err != nil || len(d.Mentions) != 1 || len(d.Conversations) != 1 || d.Person == nil || !strings.Contains(d.Mentions[0].Mention.Text, "Annas Sache") {
+		t.Fatalf("%+v, %v", d, err)
+	}
+	if m, a := d.Mentions[0], d.Accounts[0]; !m.Expires.Equal(start.Add(720*time.Hour)) || !m.ReceiptsExpire.Equal(start.Add(240*time.Hour)) || !a.Expires.Equal(m.Expires) || d.Conversations[0].Expires.IsZero() {
+		t.Errorf("ends: %+v %+v %+v", m.Expires, m.ReceiptsExpire, a)
+	}
+	for _, where := range r.everywhere("Annas Sache") {
+		if strings.HasPrefix(where, "store access") {
+			t.Errorf("it stands openly in %s", where)
+		}
+	}
+	defer func() {
+		r.erased("anna@example.org")
+		if _, err := r.app.AccessOf(t.Context(), job); !fault.Is(err, fault.NotFound) || len(table[pipeline.AccessRow](r, "access")) > 0 {
+			t.Errorf("after the erasure: %v", err)
+		}
+	}()
 	if text := fmt.Sprintf("%+v", d); strings.Contains(text, "Berta") || strings.Contains(text, "berta") {
 		t.Errorf("others stand in it: %s", text)
 	}

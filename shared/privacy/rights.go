@@ -5,6 +5,8 @@ func rights() []Type {
 	return []Type{
 		kind("pipeline.TombRow", "a tombstone, under a hash: what is gone does not come back", "ein Sperrvermerk unter einem Hashwert: was gelöscht ist, kehrt nicht zurück",
 			is(Operational, Nobody, Proof, "at kind why report")),
+		kind("pipeline.AccessRow", "a part of an answer to a request for access, encrypted, or about whom such an answer is", "ein Teil einer Auskunft, verschlüsselt, oder über wen eine Auskunft ist",
+			is(Identifier, Authors, Proof, "authors"), is(Identifier, Persons, Proof, "person"), is(Content, Authors, Proof, "sealed")),
 		kind("pipeline.ErasureRow", "the report of an erasure, and its hash", "der Bericht einer Löschung und sein Hashwert",
 			is(Operational, Nobody, Proof, "hash"), parts("report")),
 		kind("pipeline.ErasureReport", "what an erasure removed, what goes later, what it cannot reach", "was eine Löschung entfernte, was später verfällt, was sie nicht erreicht",
