@@ -9,6 +9,7 @@ import (
 	"go.yaml.in/yaml/v4"
 
 	"rapport/shared/config"
+	"rapport/shared/crm"
 	"rapport/shared/fault"
 	"rapport/shared/flow"
 	"rapport/shared/network"
@@ -50,6 +51,7 @@ type accountPage struct {
 	Needs    []network.Need    `json:"needs,omitempty"`
 	Findings []network.Finding `json:"findings,omitempty"`
 	LogIn    bool              `json:"log_in,omitempty"` // at the vendor
+	Setup    bool              `json:"-"`                // our fields can be made in it
 	Ask      bool              `json:"-"`                // the vendor, whether it sends webhooks
 	Draft    bool              `json:"draft,omitempty"`  // it is not published yet
 	Own      bool              `json:"-"`                // may be tested by who looks
@@ -135,6 +137,7 @@ func (c *Console) accountPage(q *request) (accountPage, error) {
 		}
 	}
 	_, p.LogIn = c.connector(a.Kind).(network.Authorizer)
+	_, p.Setup = c.connector(a.Kind).(crm.Installer)
 	if a.Hook != "" {
 		_, p.Ask = c.connector(a.Kind).(network.Subscriber)
 	}

@@ -35,6 +35,7 @@ type Backend interface {
 	Rollback(ctx context.Context, number int, by string) (config.Version, error)
 	Doctor(ctx context.Context, account string) ([]network.Finding, error)
 	Learn(ctx context.Context, account string) error
+	SetupApply(ctx context.Context, account string) ([]crm.Step, error)
 	SetupPlan(ctx context.Context, account string) ([]crm.Step, error)
 	SecretRef(ctx context.Context, account, name string) string
 	LogInAddress(ctx context.Context, account, redirect, state string) (string, error)

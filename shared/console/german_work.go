@@ -2,6 +2,8 @@ package console
 
 // germanWork is the German of the pages of jobs, costs, webhooks, promotion and rules.
 var germanWork = map[string]string{
+	"{0} could not be made; the reason stands beside each.": "{0} ließen sich nicht anlegen; der Grund steht jeweils daneben.", "Rapport keeps its own key and its findings in fields of its own. Nothing else is changed, and nothing is written into records.": "Rapport legt seinen Schlüssel und seine Befunde in eigene Felder. Sonst wird nichts geändert und in keinen Datensatz geschrieben.",
+	"Make what is missing ({0})": "Fehlendes anlegen ({0})", "All of our fields are there.": "Alle unsere Felder sind da.", "there": "da", "missing": "fehlt", "Our fields": "Unsere Felder", "Our fields in the CRM": "Unsere Felder im CRM",
 	"Approve and send": "Freigeben und senden", "Drop": "Verwerfen", "Keep as a draft": "Als Entwurf behalten", "to be approved": "freizugeben", "The draft waits to be approved": "Der Entwurf wartet auf Freigabe", "draft": "Entwurf", "sent": "gesendet", "approved": "freigegeben", "sending": "wird gesendet",
 	"somebody":       "jemand",
 	"Add a template": "Vorlage hinzufügen", "Add one": "Eine hinzufügen", "Address for the vendor": "Adresse für den Anbieter", "At the vendor": "Beim Anbieter", "Author": "Autor",

@@ -92,9 +92,27 @@ func (d *desk) quiet() {
 	}
 }
 
-// An admin maps a field with a mistake, mends it, tries it, publishes, switches an object to write, and finds it in the CRM.
+// An admin connects a CRM, has our fields made in it, maps a field with a mistake, mends it, tries it, publishes, switches an
+// object to write, and finds it in the CRM.
 func TestJourneyMapping(t *testing.T) {
-	d := sit(t, strings.Replace(document, "mode: write,", "mode: observe,", 1))
+	before, _, _ := strings.Cut(document, "  - {name: hub,")
+	d := sit(t, strings.Replace(before, "crms:\n", "crms: []\n", 1))
+	d.open("/accounts/new")
+	d.press(`a[href="?kind=hubspot"]`)
+	d.write("#name", "hub")
+	d.write(`[name="set.app_id"]`, "62515")
+	d.write(`[name="secret.token"]`, token)
+	d.press("form.stack button.first")
+	d.see("not published")
+	d.open("/draft")
+	d.press(`form[action="/draft/publish"] button`)
+	d.open("/accounts/hub")
+	d.press(`form[action="/accounts/hub/setup"] button`)
+	d.press(`button[name="make"]`)
+	d.see("All of our fields are there.")
+	d.open("/accounts/hub")
+	d.press(`form[action="/accounts/hub/test"] button`)
+	d.see("What the test found")
 	d.said("m1", "anna", "Die Lampe ist schon wieder kaputt, unverschämt!")
 	d.open("/mapping")
 	d.press(`a[href="/mapping/hub/1"]`)
@@ -137,7 +155,7 @@ func TestJourneyMapping(t *testing.T) {
 		t.Error("the CRM does not hold what was mapped")
 	}
 	d.open("/configuration")
-	d.see("Version 2 is in force")
+	d.see("Version 3 is in force")
 	d.quiet()
 }
 

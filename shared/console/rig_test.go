@@ -183,11 +183,13 @@ func openOn(t testing.TB, document string, over store.Store) *home {
 	if _, err := h.app.Publish(t.Context(), []byte(document), "test", "test", ""); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := h.app.SetupApply(t.Context(), "hub"); err != nil {
-		t.Fatal(err)
-	}
-	if err := h.app.Learn(t.Context(), "hub"); err != nil {
-		t.Fatal(err)
+	if strings.Contains(document, "{name: hub,") {
+		if _, err := h.app.SetupApply(t.Context(), "hub"); err != nil {
+			t.Fatal(err)
+		}
+		if err := h.app.Learn(t.Context(), "hub"); err != nil {
+			t.Fatal(err)
+		}
 	}
 	if h.console, err = console.New(console.Options{Pipeline: h.app.Pipeline, Backend: h.app, Queue: h.queue, Hosts: []string{host}}); err != nil {
 		t.Fatal(err)
