@@ -78,7 +78,7 @@ func required(types tree) {
 	must := map[string][]string{
 		"Document": {"brands"}, "Brand": {"name"}, "Template": {"action", "lang", "text"}, "Hook": {"name", "kind"},
 		"Network": {"name", "kind"}, "CRM": {"name", "kind"}, "Object": {"crm", "object", "for", "fields"}, "Field": {"value"}, "Link": {"to"},
-		"Escalation": {"name"}, "Rule": {"name", "when"}, "Route": {"name", "when", "department"}, "Action": {"name", "when", "do"},
+		"Escalation": {"name"}, "Topic": {"name"}, "Alert": {"name", "url"}, "Rule": {"name", "when"}, "Route": {"name", "when", "department"}, "Action": {"name", "when", "do"},
 	}
 	for name, v := range types {
 		delete(v.(tree), "required")
@@ -93,13 +93,14 @@ func choices(types tree) {
 	for path, at := range map[string][2]string{
 		"networks.replies": {"Network", "replies"}, "crms.mode": {"CRM", "mode"}, "crms.person": {"CRM", "person"},
 		"mapping.for": {"Object", "for"}, "mapping.links.to": {"Link", "to"}, "mapping.fields.wins": {"Field", "wins"}, "routing.priority": {"Route", "priority"},
-		"brands.pulse.sensitivity": {"Pulse", "sensitivity"},
+		"brands.pulse.sensitivity": {"Pulse", "sensitivity"}, "brands.topics.kind": {"Topic", "kind"},
 		"brands.escalate.priority": {"Escalation", "priority"},
 	} {
 		p := property(types, at[0], at[1])
 		p["enum"] = config.Choices(path)
 		delete(p, "type")
 	}
+	property(types, "Alert", "on")["items"] = tree{"enum": config.Choices("alerts.on")}
 	property(types, "CRM", "modes")["additionalProperties"] = tree{"enum": config.Choices("crms.modes")}
 	for path, at := range map[string][2]string{"brands.sla": {"Brand", "sla"}, "brands.calendar.hours": {"Calendar", "hours"}, "brands.numbers": {"Brand", "numbers"}, "score.max": {"Score", "max"}} {
 		property(types, at[0], at[1])["propertyNames"] = tree{"enum": config.Choices(path)}

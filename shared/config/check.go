@@ -35,6 +35,10 @@ func Choices(path string) []string {
 		return Choices("basis")
 	case "routing.priority", "brands.sla", "brands.escalate.priority":
 		return []string{"low", "normal", "high", "urgent"}
+	case "alerts.on":
+		return []string{"crisis", "watch", "cooling", "normal", "mention"}
+	case "brands.topics.kind":
+		return []string{"product", "competitor", "theme"}
 	case "brands.pulse.sensitivity":
 		return []string{"low", "normal", "high"}
 	case "score.max":
@@ -152,6 +156,15 @@ func minutes(s string) (int, error) {
 func isRegexp(s string) (string, string) {
 	if _, err := regexp.Compile(s); err != nil {
 		return fmt.Sprintf("is no regular expression: %v", strings.TrimPrefix(err.Error(), "error parsing regexp: ")), ""
+	}
+	return "", ""
+}
+
+// isAddress wants a whole address that may be called.
+func isAddress(s string) (string, string) {
+	u, err := url.Parse(s)
+	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || u.User != nil || u.Fragment != "" {
+		return "must be an address such as https://pager.example/alerts, without user or password", ""
 	}
 	return "", ""
 }

@@ -19,6 +19,7 @@ type Document struct {
 	Routing  []Route             `yaml:"routing,omitempty" json:"routing,omitempty"` // the first that matches decides
 	Actions  []Action            `yaml:"actions,omitempty" json:"actions,omitempty"` // the first that matches decides
 	Score    Score               `yaml:"score,omitempty" json:"score,omitzero"`
+	Alerts   []Alert             `yaml:"alerts,omitempty" json:"alerts,omitempty"` // whom crises and grave mentions are told
 	Basis    Basis               `yaml:"basis,omitempty" json:"basis,omitzero"`
 	Retain   Retain              `yaml:"retain,omitempty" json:"retain,omitzero"`
 	Roles    map[string][]string `yaml:"roles,omitempty" json:"roles,omitempty"`               // console: role → groups of the log-in's provider that have it for all brands
@@ -51,10 +52,47 @@ type Brand struct {
 	Templates  []Template          `yaml:"templates,omitempty" json:"templates,omitempty"`     // texts to start an answer from
 	ReopenDays int                 `yaml:"reopen_days,omitempty" json:"reopen_days,omitempty"` // 0 = 14
 	Roles      map[string][]string `yaml:"roles,omitempty" json:"roles,omitempty"`             // console: role → groups of the log-in's provider that have it for this brand
+	Topics     []Topic             `yaml:"topics,omitempty" json:"topics,omitempty"`           // products, competitors and themes that are looked for in what is said
 	Pulse      Pulse               `yaml:"pulse,omitempty" json:"pulse,omitzero"`              // how spikes and crises are watched for
 	Budget     float64             `yaml:"budget" json:"budget"`                               // USD a day for paid calls to networks; not set = DefaultBudget, 0 = none at all
 
 	Information map[string]string `yaml:"information,omitempty" json:"information,omitempty"` // language → the line below the first answer to somebody: where they learn what is done with their data (Art. 14 GDPR); none = no line
+}
+
+// Topic is something people talk about.
+type Topic struct {
+	Name  string   `yaml:"name" json:"name"`                       // as rules, mappings and reports see it; it is looked for as well
+	Kind  string   `yaml:"kind,omitempty" json:"kind,omitempty"`   // product, competitor or theme (default)
+	Words []string `yaml:"words,omitempty" json:"words,omitempty"` // other words and short phrases for it
+	Whole bool     `yaml:"whole,omitempty" json:"whole,omitempty"` // whole words alone, never as a part of compounds
+}
+
+// Alert is a channel by which people are told at once: an address that takes signed webhooks.
+type Alert struct {
+	Name   string   `yaml:"name" json:"name"`                         // stands in logs
+	URL    string   `yaml:"url" json:"url"`                           // takes a POST with JSON
+	Secret string   `yaml:"secret,omitempty" json:"secret,omitempty"` // reference to the secret by which calls are signed as Standard Webhooks; none = they are not signed
+	Brands []string `yaml:"brands,omitempty" json:"brands,omitempty"` // empty = all
+	On     []string `yaml:"on,omitempty" json:"on,omitempty"`         // crisis, watch, cooling, normal, mention; empty = crisis, cooling and mention
+}
+
+// Takes tells whether a channel is told of something of a brand: a state, or "mention".
+func (a Alert) Takes(brand, on string) bool {
+	list := a.On
+	if len(list) == 0 {
+		list = []string{"crisis", "cooling", "mention"}
+	}
+	return slices.Contains(list, on) && (len(a.Brands) == 0 || slices.Contains(a.Brands, brand))
+}
+
+// Alert gives a channel by name.
+func (d *Document) Alert(name string) (Alert, bool) {
+	for _, a := range d.Alerts {
+		if a.Name == name {
+			return a, true
+		}
+	}
+	return Alert{}, false
 }
 
 // Pulse is how a brand is watched for spikes and crises.

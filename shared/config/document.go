@@ -16,7 +16,11 @@ func document(d *decoder, n *yaml.Node, path string, v *Document) {
 		"filters":  list(&v.Filters, rule),
 		"routing":  list(&v.Routing, route),
 		"actions":  list(&v.Actions, action),
-		"score":    func(d *decoder, n *yaml.Node, path string) { score(d, n, path, &v.Score) },
+		"alerts": list(&v.Alerts, func(d *decoder, n *yaml.Node, path string, v *Alert) {
+			d.object(n, path, keys{"name": text(&v.Name, isName), "url": text(&v.URL, isAddress), "secret": text(&v.Secret, isReference), "brands": texts(&v.Brands),
+				"on": texts(&v.On, oneOf("alerts.on"))}, "name", "url")
+		}),
+		"score": func(d *decoder, n *yaml.Node, path string) { score(d, n, path, &v.Score) },
 		"basis": func(d *decoder, n *yaml.Node, path string) {
 			textMap((*map[string]string)(&v.Basis), oneOf("basis"), oneOf("basis.*"))(d, n, path)
 		},
@@ -55,6 +59,9 @@ func brand(d *decoder, n *yaml.Node, path string, v *Brand) {
 		"reopen_days": whole(&v.ReopenDays, 0, 3650),
 		"roles":       textLists(&v.Roles, oneOf("roles"), notEmpty),
 		"budget":      amount(&v.Budget),
+		"topics": list(&v.Topics, func(d *decoder, n *yaml.Node, path string, v *Topic) {
+			d.object(n, path, keys{"name": text(&v.Name, notEmpty), "kind": text(&v.Kind, oneOf("brands.topics.kind")), "words": texts(&v.Words, notEmpty), "whole": flag(&v.Whole)}, "name")
+		}),
 		"pulse": func(d *decoder, n *yaml.Node, path string) {
 			d.object(n, path, keys{"off": flag(&v.Pulse.Off), "minimum": whole(&v.Pulse.Minimum, 0, 100_000), "sensitivity": text(&v.Pulse.Sensitivity, oneOf("brands.pulse.sensitivity"))})
 		},

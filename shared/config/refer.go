@@ -11,6 +11,10 @@ func (d *decoder) refer(doc *Document) {
 	var brands, hooks, crms []string
 	for i, b := range doc.Brands {
 		brands = d.unique(brands, b.Name, Index("brands", i), "another brand")
+		var topics []string
+		for k, t := range b.Topics {
+			topics = d.unique(topics, t.Name, Index(Join(Index("brands", i), "topics"), k), "another topic of the brand")
+		}
 	}
 	if len(doc.Brands) == 0 {
 		d.at("brands", "", "there must be at least one brand, such as: brands: [{name: acme}]")
@@ -76,6 +80,11 @@ func (d *decoder) refer(doc *Document) {
 	for i, a := range doc.Actions {
 		actions = d.unique(actions, a.Name, Index("actions", i), "another rule")
 		d.serves(a.Brands, brands, Index("actions", i))
+	}
+	var channels []string
+	for i, a := range doc.Alerts {
+		channels = d.unique(channels, a.Name, Index("alerts", i), "another channel")
+		d.serves(a.Brands, brands, Index("alerts", i))
 	}
 	for _, env := range sorted(doc.Overlays) {
 		at := Join("environments", env)

@@ -114,7 +114,7 @@ func (c *Console) setRule(q *request) (answer, error) {
 
 // names are what expressions can say, offered while somebody types.
 var names = []string{
-	"text", "lang", "sentiment", "polarity", "complaint", "severity", "intents", "confidence", "pii", "score", "department", "priority", "action", "crisis", "known", "customer", "source",
+	"text", "lang", "sentiment", "polarity", "complaint", "severity", "intents", "confidence", "pii", "topics", "score", "department", "priority", "action", "crisis", "known", "customer", "source",
 	"mention.id", "mention.network", "mention.account", "mention.brand", "mention.kind", "mention.private", "mention.permalink", "mention.created", "mention.edited", "mention.rating",
 	"mention.tags", "mention.links", "mention.media", "mention.likes", "mention.shares", "mention.comments", "mention.views", "mention.deleted", "mention.extra",
 	"author.id", "author.handle", "author.name", "author.url", "author.bio", "author.location", "author.followers", "author.counted", "author.verified", "author.created",

@@ -74,10 +74,11 @@ type Decision struct {
 	Severity   int      `json:"severity" expr:"severity"` // 0–3
 	Intents    []string `json:"intents" expr:"intents"`   // the main one first
 	Confidence float64  `json:"confidence" expr:"confidence"`
-	Words      []string `json:"words,omitempty" expr:"words"` // what decided, with sign: "-kaputt"
-	PII        []string `json:"pii,omitempty" expr:"pii"`     // kinds of personal data in the text
-	Found      []Entity `json:"found,omitempty" expr:"found"` // only of private messages: values; of public ones kinds alone
-	Safe       string   `json:"safe,omitempty" expr:"safe"`   // the text with personal data redacted, where it differs
+	Words      []string `json:"words,omitempty" expr:"words"`   // what decided, with sign: "-kaputt"
+	Topics     []string `json:"topics,omitempty" expr:"topics"` // of the brand's list
+	PII        []string `json:"pii,omitempty" expr:"pii"`       // kinds of personal data in the text
+	Found      []Entity `json:"found,omitempty" expr:"found"`   // only of private messages: values; of public ones kinds alone
+	Safe       string   `json:"safe,omitempty" expr:"safe"`     // the text with personal data redacted, where it differs
 
 	Person     string      `json:"person,omitempty" expr:"person"`     // whom the author is linked to
 	Link       *flow.Link  `json:"link,omitempty" expr:"link"`         // a new edge

@@ -15,6 +15,7 @@ import (
 	"rapport/shared/decide/route"
 	"rapport/shared/decide/score"
 	"rapport/shared/decide/text"
+	"rapport/shared/decide/topic"
 	"rapport/shared/flow"
 )
 
@@ -40,6 +41,7 @@ type brand struct {
 	sla      route.SLA
 	marks    []identity.Mark
 	terms    []string // lower case
+	subjects *topic.Finder
 	reopen   time.Duration
 
 	escalations []escalation
@@ -96,6 +98,11 @@ func newBrand(c config.Brand, queues []string) (brand, error) {
 			b.terms = append(b.terms, n)
 		}
 	}
+	var topics []topic.Topic
+	for _, t := range c.Topics {
+		topics = append(topics, topic.Topic{Name: t.Name, Words: t.Words, Whole: t.Whole})
+	}
+	b.subjects = topic.New(topics)
 	var errs [4]error
 	b.finder, errs[0] = personal.New(c.Region, c.Numbers)
 	b.calendar, errs[1] = calendar.New(c.Calendar)
@@ -173,6 +180,7 @@ func (d *Decider) decide(in Inputs, otherwise func(*text.Result)) Decision {
 func (w *draft) judge() {
 	w.tongue()
 	w.read()
+	w.subjects()
 	w.personal()
 	w.identify()
 	w.Crisis = w.in.Crisis

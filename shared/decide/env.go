@@ -27,7 +27,8 @@ type Env struct {
 	Severity   int      `expr:"severity"` // 0–3
 	Intents    []string `expr:"intents"`  // question, complaint, praise, purchase, idea, churn, legal, press, job, spam, chatter
 	Confidence float64  `expr:"confidence"`
-	PII        []string `expr:"pii"` // kinds of personal data in the text
+	PII        []string `expr:"pii"`    // kinds of personal data in the text
+	Topics     []string `expr:"topics"` // names of the brand's topics that the text is about
 	Score      int      `expr:"score"`
 	Department string   `expr:"department"`
 	Priority   string   `expr:"priority"` // low, normal, high, urgent
@@ -75,6 +76,6 @@ func EnvOf(m flow.Mention, d Decision, c *flow.Conversation, p *flow.Person, b c
 func (e *Env) read(d Decision) {
 	e.Lang, e.Sentiment, e.Polarity, e.Complaint, e.Severity = d.Lang, d.Sentiment, d.Polarity, d.Complaint, d.Severity
 	e.Intents, e.Confidence, e.PII, e.Score = d.Intents, d.Confidence, d.PII, d.Score.Total
-	e.Crisis = d.Crisis
+	e.Crisis, e.Topics = d.Crisis, d.Topics
 	e.Department, e.Priority, e.Action, e.Why = d.Department, d.Priority, d.Action, Short(d)
 }

@@ -51,6 +51,13 @@ func (w *draft) read() {
 	w.say("intent", "%s", strings.Join(r.Intents, ", "))
 }
 
+// subjects tells which of the brand's topics the text is about.
+func (w *draft) subjects() {
+	if w.Topics = w.brand.subjects.Find(w.m.Text); len(w.Topics) > 0 {
+		w.say("topics", "%s", strings.Join(w.Topics, ", "))
+	}
+}
+
 func hundredth(x float64) float64 {
 	n := int(x*100 + 0.5)
 	if x < 0 {

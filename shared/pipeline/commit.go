@@ -61,6 +61,9 @@ func (p *Pipeline) commit(ctx context.Context, plan *Plan, w *world, todo []*one
 	for _, a := range w.alerts {
 		if slices.Contains(lines, a.of) {
 			p.Ports.Log.Warn("alert", "mention", a.of.event.Mention.ID, "account", a.of.account.Name, "say", a.say)
+			if err := p.notify(ctx, plan, a.of.event.Mention.Brand, alertMention, alertMention, a.of.event.Mention.ID); err != nil {
+				failed = append(failed, failure{a.of, err})
+			}
 		}
 	}
 	return again, failed

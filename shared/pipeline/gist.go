@@ -29,6 +29,7 @@ func (w *world) sum(o *one, d decide.Decision, again bool) {
 	case "negative":
 		g.Sentiment = -1
 	}
+	g.Topics = d.Topics
 	g.Complaint, g.Severity, g.Department = d.Complaint, d.Severity, d.Department
 	g.Reach = ledger.Reach(author.Counted, author.Followers)
 	if !m.Private {

@@ -152,6 +152,10 @@ func (p *Pipeline) Jobs(ctx context.Context, batch []queue.Message) []error {
 			errs[i] = p.sealWoken(ctx)
 			continue
 		}
+		if alert, is := strings.CutPrefix(id, alertJob); is {
+			errs[i] = p.deliverAlert(ctx, alert)
+			continue
+		}
 		if id == pulseJob {
 			errs[i] = p.pulseWoken(ctx)
 			continue

@@ -38,6 +38,9 @@ func (w *world) decide(o *one) {
 			w.sum(o, row.Value.Decision, row.Value.Events[0].ID != o.id)
 			o.left = row.Value.Decision.Outcome == string(ledger.Filtered) && row.Value.Decision.Reason == deletedBefore
 			w.owe(o, row.Value.Decision)
+			if row.Value.Decision.Alert != "" { // whoever died may not have told it
+				w.alerts = append(w.alerts, alert{o, row.Value.Decision.Alert})
+			}
 			w.speak(o, row.Value.Decision)
 			w.remindAgain(w.exchange(o))
 			return

@@ -15,7 +15,7 @@ var words = map[string][2]string{"text": {"flow.Mention", "text"}, "lang": {"dec
 	"polarity": {"decide.Decision", "polarity"}, "complaint": {"decide.Decision", "complaint"}, "severity": {"decide.Decision", "severity"},
 	"intents": {"decide.Decision", "intents"}, "confidence": {"decide.Decision", "confidence"}, "pii": {"decide.Decision", "pii"},
 	"score": {"flow.Score", "total"}, "department": {"decide.Decision", "department"}, "priority": {"decide.Decision", "priority"},
-	"action": {"decide.Decision", "action"}, "why": {"decide.Decision", "why"}, "crisis": {"decide.Decision", "crisis"}, "known": {"decide.Decision", "person"}, "customer": {"decide.Decision", "person"}}
+	"action": {"decide.Decision", "action"}, "why": {"decide.Decision", "why"}, "crisis": {"decide.Decision", "crisis"}, "topics": {"decide.Decision", "topics"}, "known": {"decide.Decision", "person"}, "customer": {"decide.Decision", "person"}}
 
 // whole says which field of a part stands for all of it.
 var whole = map[string][2]string{"turns": {"flow.Turn", "text"}, "score": {"flow.Score", "total"}, "links": {"flow.Link", "record"},

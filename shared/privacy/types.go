@@ -69,7 +69,7 @@ func decided() []Type {
 			is(Derived, Authors, Proof, "objected consented refuses"),
 			parts("event known seen person candidates conversation before corrections")),
 		kind("decide.Decision", "what was decided, with its reasons", "was entschieden wurde, mit Begründung",
-			is(Derived, Authors, Service, "outcome reason lang sentiment polarity complaint severity intents confidence words pii department route priority due action why runner_up forbidden urgent alert impostor claimed crisis"),
+			is(Derived, Authors, Service, "outcome reason lang sentiment polarity complaint severity intents confidence words pii department route priority due action why runner_up forbidden urgent alert impostor claimed crisis topics"),
 			is(Content, Authors, Service, "safe answer notice"),
 			is(Operational, Nobody, Service, "answer_by"),
 			is(Identifier, Authors, Matching, "person"),
