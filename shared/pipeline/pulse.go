@@ -17,6 +17,7 @@ import (
 type PulseRow struct {
 	Pulse   pulse.Pulse    `json:"pulse"`
 	Pending []pulse.Change `json:"pending,omitempty"`
+	Terms   time.Time      `json:"terms,omitzero"` // when its words were counted last
 }
 
 // AlertRow is one change of a brand's state. Kept under the brand, sorted by its number; there is one for each, whoever dies.
@@ -61,13 +62,32 @@ func (p *Pipeline) tickPulse(ctx context.Context, plan *Plan) error {
 		if err != nil {
 			return err
 		}
-		return p.wake(ctx, pulseJob, 0)
+		return p.wakePulse(ctx, plan)
 	}
 	row, err := p.accounts.One(ctx, pulseJob, "-")
 	if err != nil || !now.Before(row.Value.Next) {
 		return err
 	}
+	return p.wakePulse(ctx, plan)
+}
+
+// wakePulse wakes who looks, and takes note of what was seen last.
+func (p *Pipeline) wakePulse(ctx context.Context, plan *Plan) error {
+	if _, err := p.crisis(ctx, plan, nil); err != nil {
+		return err
+	}
 	return p.wake(ctx, pulseJob, 0)
+}
+
+// Crises tells how many brands are in crisis, as far as this process saw when it last woke who looks.
+func (p *Pipeline) Crises() int {
+	n := 0
+	for _, is := range p.crises.remembered() {
+		if is {
+			n++
+		}
+	}
+	return n
 }
 
 // pulsed tells whether any brand is watched.
@@ -166,7 +186,7 @@ func voice(l ledger.Line) (v pulse.Voice, ok bool) {
 	if l.Outcome != ledger.Mention || g == nil || g.Own || g.Again || l.Source != "" && l.Source != "live" {
 		return v, false
 	}
-	return pulse.Voice{At: l.At, Mention: l.Mention, Author: l.Author, Mood: g.Sentiment, Bad: g.Complaint || g.Severity > 0, Reach: g.Reach, Print: g.Print}, true
+	return pulse.Voice{At: l.At, Mention: l.Mention, Author: l.Author, Mood: g.Sentiment, Bad: g.Complaint || g.Severity > 0, Reach: g.Reach, Print: g.Print, Topics: g.Topics}, true
 }
 
 // feel takes one look at a brand. What changed is written with the new state, then told, then struck off: who dies in
@@ -187,6 +207,12 @@ func (p *Pipeline) feel(ctx context.Context, plan *Plan, b config.Brand, row *st
 	}
 	if c, changed := v.Look(between(voices, now.Add(-v.Span()), now.Add(time.Nanosecond)), now, watching(b)); changed {
 		row.Value.Pending = append(row.Value.Pending, c)
+	}
+	if now.Sub(row.Value.Terms) >= termsEvery {
+		if err := p.foldTerms(ctx, plan, b, now); err != nil {
+			return err
+		}
+		row.Value.Terms = now.Truncate(termsEvery)
 	}
 	if res := p.pulses.Put(ctx, row)[0]; conflicted(res) {
 		return nil // somebody else looked
@@ -297,6 +323,12 @@ func (c *crises) known(now time.Time) map[string]bool {
 	return c.are
 }
 
+func (c *crises) remembered() map[string]bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.are
+}
+
 func (c *crises) keep(now time.Time, are map[string]bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -305,7 +337,7 @@ func (c *crises) keep(now time.Time, are map[string]bool) {
 
 // crisis tells which brands of a round are in crisis.
 func (p *Pipeline) crisis(ctx context.Context, plan *Plan, todo []*one) (map[string]bool, error) {
-	live := false
+	live := len(todo) == 0
 	for _, o := range todo {
 		live = live || !o.settled && o.line.Source != history
 	}

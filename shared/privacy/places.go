@@ -99,6 +99,7 @@ func Places() []Place {
 		{Store, "sync", "pipeline.SyncRow", keepState, none},
 		{Store, "job", "pipeline.JobRow", keepState, none},
 		{Store, "pulse", "pipeline.PulseRow", keepState, none},
+		{Store, "term", "pipeline.TermRow", keepTrail, none},
 		{Store, "alert", "pipeline.AlertRow", keepTrail, none},
 		{Store, "patch", "pipeline.PatchRow", keepProof, none},
 		{Store, "described", "crm.Object", keepState, none},

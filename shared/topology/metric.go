@@ -16,6 +16,7 @@ const (
 	MetricUnaccounted = "Unaccounted"    // count, by report: open without an owner
 	MetricDead        = "DeadLetters"    // count, by report: messages of all lanes that nobody could settle
 	MetricClosed      = "ClosedAccounts" // count, by tick: CRM accounts that take nothing now
+	MetricCrisis      = "BrandsInCrisis" // count, by tick: brands in crisis
 	MetricDegraded    = "Degraded"       // count, by tick: accounts that are amiss, or owed what was missed
 	MetricExpiring    = "ExpiringTokens" // count, by tick: tokens that run out within a week and that nobody renews by itself
 	MetricQuota       = "QuotaForecast"  // percent, by tick: of the fullest quota bucket, used up by its end at today's pace

@@ -128,7 +128,7 @@ func Tick() {
 		if err != nil {
 			return nil, nil, err
 		}
-		return "ticked", []telemetry.Measure{telemetry.Count(topology.MetricClosed, h.Closed), telemetry.Count(topology.MetricDegraded, h.Degraded), telemetry.Count(topology.MetricExpiring, h.Expiring),
+		return "ticked", []telemetry.Measure{telemetry.Count(topology.MetricClosed, h.Closed), telemetry.Count(topology.MetricDegraded, h.Degraded), telemetry.Count(topology.MetricExpiring, h.Expiring), telemetry.Count(topology.MetricCrisis, a.Crises()),
 			telemetry.Percent(topology.MetricQuota, h.Quota)}, nil
 	}))
 }
