@@ -83,14 +83,15 @@ func (p *Pipeline) erasePage(ctx context.Context, j *JobRow) (more bool, wait ti
 		j.Swept = true
 		return false, 0, nil
 	}
-	clean := j.Pass > 0 && j.Fresh == 0
+	if j.Pass > 0 && j.Fresh == 0 {
+		if err := p.putTombs(ctx, j); err != nil { // without them nothing may be buried
+			return true, 0, err
+		}
+		j.Closing = true
+	}
 	j.Fresh = 0
 	j.Pass++
-	if clean {
-		j.Closing = true
-		err = p.putTombs(ctx, j)
-	}
-	return true, leaseFor + p.Ports.Fence, err
+	return true, leaseFor + p.Ports.Fence, nil
 }
 
 // waitsFor notes in a job the legal hold that it has to wait for.

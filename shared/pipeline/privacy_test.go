@@ -321,3 +321,21 @@ func TestAccess(t *testing.T) {
 		t.Errorf("others stand in it: %s", text)
 	}
 }
+
+// An erasure that cannot put its tombstone yet buries nothing: what comes later finds it.
+func TestNothingIsBuriedWithoutATombstone(t *testing.T) {
+	r := newRig(t, options{})
+	m := said("m1", "anna", complaint, start)
+	r.hook(m)
+	r.run()
+	r.store.fail = once("tomb", fault.New(fault.Transient, "throttled"))
+	r.erased("site:anna")
+	if _, there, err := r.app.Tomb(t.Context(), "site:anna"); err != nil || !there {
+		t.Errorf("there is no tombstone (%v)", err)
+	}
+	r.hook(m, said("m2", "anna", complaint, r.now))
+	r.run()
+	for key := range table[pipeline.MentionRow](r, "mention") {
+		t.Errorf("%v came back", key)
+	}
+}
