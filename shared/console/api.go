@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -38,11 +39,18 @@ func (c *Console) document() map[string]any {
 				"404": map[string]any{"description": "not there"}, "422": map[string]any{"description": "what was sent is wrong: error, mistakes"},
 			},
 		}
+		text := map[string]any{"type": "string"}
+		fields := map[string]any{}
+		for _, name := range taken(rt.does) {
+			if fields[name] = text; rt.method == "GET" {
+				params = append(params, map[string]any{"name": name, "in": "query", "schema": text})
+			}
+		}
 		if params != nil {
 			op["parameters"] = params
 		}
 		if rt.method == "POST" {
-			op["requestBody"] = map[string]any{"content": map[string]any{"application/json": map[string]any{"schema": map[string]any{"type": "object", "additionalProperties": true}}}}
+			op["requestBody"] = map[string]any{"content": map[string]any{"application/json": map[string]any{"schema": map[string]any{"type": "object", "properties": fields, "additionalProperties": true}}}}
 		}
 		if paths[path] == nil {
 			paths[path] = map[string]any{}
@@ -51,6 +59,26 @@ func (c *Console) document() map[string]any {
 	}
 	return map[string]any{"openapi": "3.1.0", "info": map[string]any{"title": "Rapport", "version": "1"}, "paths": paths,
 		"components": map[string]any{"securitySchemes": map[string]any{"token": map[string]any{"type": "http", "scheme": "bearer"}}}}
+}
+
+var (
+	aside   = regexp.MustCompile(`\([^()]*\)`)
+	oneName = regexp.MustCompile(`^(?:and |or )?([a-z_]+)(?:=.*)?$`)
+)
+
+// taken gives the names of what a route takes, as its description lists them behind a colon.
+func taken(does string) []string {
+	_, list, ok := strings.Cut(does, ": ")
+	if !ok {
+		return nil
+	}
+	var out []string
+	for _, part := range regexp.MustCompile(`,|;| and `).Split(aside.ReplaceAllString(list, ""), -1) {
+		if m := oneName.FindStringSubmatch(strings.TrimSpace(part)); m != nil && !slices.Contains(out, m[1]) {
+			out = append(out, m[1])
+		}
+	}
+	return out
 }
 
 func kindOf(rt route) string {

@@ -27,5 +27,14 @@ func German() map[string]string {
 	return all
 }
 
+// Taken gives what the API's document says that a route takes.
+func (c *Console) Taken() map[string][]string {
+	out := map[string][]string{}
+	for _, r := range c.routes {
+		out[r.method+" "+r.path] = taken(r.does)
+	}
+	return out
+}
+
 // Defuse is defuse.
 func Defuse(s string) string { return defuse(s) }

@@ -18,8 +18,8 @@ func (c *Console) jobRoutes() []route {
 		{"GET", "/jobs", operating, "jobs", "long work of the last weeks, newest first", true, c.jobList},
 		{"POST", "/jobs", admins, "", "start one: kind (backfill, reconcile, sync), account, from and to (days; not for sync)", true, c.startJob},
 		{"POST", "/jobs/quote", admins, "", "what it would take: kind, account, from, to", true, c.quote},
-		{"POST", "/jobs/try", admins, "", "what would be written: kind (undo, replay), day or event (a mention; undo only), account (none = all)", true, c.tryAgain},
-		{"POST", "/jobs/apply", admins, "", "write what was shown: id and hash of its dry run", true, c.apply},
+		{"POST", "/jobs/try", admins, "", "what would be written: kind (undo, replay), day, event (a mention; undo only, and no day), account (none = all)", true, c.tryAgain},
+		{"POST", "/jobs/apply", admins, "", "write what was shown: id, hash (of its dry run)", true, c.apply},
 		{"GET", "/jobs/{id}", operating, "job", "how far a job is, and what became of it", true, c.jobOf},
 		{"POST", "/jobs/{id}/cancel", admins, "", "stop a job after its present page", true, c.cancel},
 	}

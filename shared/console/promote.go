@@ -16,7 +16,7 @@ func (c *Console) promoteRoutes() []route {
 	return []route{
 		{"GET", "/configuration/promote", reading, "promote", "how environments of the configuration differ: from, to", true, c.promotion},
 		{"POST", "/configuration/promote", admins, "", "lay what one environment sets over another, in the draft: from, to, account (none = all)", true, c.promote},
-		{"POST", "/configuration/import", admins, "", "take parts of another stack's configuration into the draft: text, parts", true, c.importText},
+		{"POST", "/configuration/import", admins, "", "take parts of another stack's configuration into the draft: text, part (several)", true, c.importText},
 	}
 }
 

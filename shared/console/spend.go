@@ -20,7 +20,7 @@ const (
 func (c *Console) accountRoutes() []route {
 	return []route{
 		{"GET", "/costs", reading, "costs", "what it costs, and what is left of each quota and budget", true, c.costs},
-		{"GET", "/ledger", reading, "ledger", "how far the ledger is sealed: the newest seal and the ones before", true, c.seals},
+		{"GET", "/ledger", reading, "ledger", "how far the ledger is sealed, with the newest seals", true, c.seals},
 		{"POST", "/ledger/verify", operating, "", "compare the lines of the last hours with their seals: hours", true, c.verify},
 		{"GET", "/audit", audited, "audit", "who did what: by, did, days", true, c.audit},
 	}

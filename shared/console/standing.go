@@ -17,9 +17,9 @@ import (
 func (c *Console) brandRoutes() []route {
 	return []route{
 		{"POST", "/rules/preview", admins, "", "check a condition and try it on the newest mentions: value", true, c.tryRule},
-		{"POST", "/rules/brand", admins, "", "put a brand's calendar and promised times into the draft: brand, zone, country, holidays, mon … sun, low … urgent, reopen_days", true, c.setBrand},
+		{"POST", "/rules/brand", admins, "", "put a brand's calendar and promised times into the draft: brand, zone, country, holidays, reopen_days, mon, tue, wed, thu, fri, sat, sun, low, normal, high, urgent", true, c.setBrand},
 		{"POST", "/rules/template", admins, "", "put a text to start an answer from into the draft: brand, index, action, lang, text, remove", true, c.setTemplate},
-		{"POST", "/rules/score", admins, "", "put the weights of the score into the draft: reach, resonance …, half_life, terms", true, c.setScore},
+		{"POST", "/rules/score", admins, "", "put the weights of the score into the draft: reach, resonance, connectedness, relevance, role, half_life, terms", true, c.setScore},
 	}
 }
 

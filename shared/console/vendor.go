@@ -15,12 +15,12 @@ import (
 func (c *Console) vendorRoutes() []route {
 	return []route{
 		{"POST", "/accounts/{name}/login", admins, "", "begin a log-in at the vendor: gives the address to open", true, c.vendorLogIn},
-		{"POST", "/accounts/{name}/code", admins, "", "end a log-in at the vendor with the code that it gave: code, redirect as it was told", true, c.vendorCode},
+		{"POST", "/accounts/{name}/code", admins, "", "end a log-in at the vendor with the code that it gave: code, redirect (as it was told)", true, c.vendorCode},
 		{"POST", "/accounts/{name}/target", admins, "", "put into the draft which of its accounts the log-in acts for: target", true, c.target},
-		{"POST", "/accounts/{name}/setup", admins, "", "which of our fields a CRM account lacks; make=1 makes them", true, c.setup},
-		{"POST", "/accounts/{name}/subscribe", operating, "", "ask whether the vendor sends webhooks; anew=1 has it asked for them first", true, c.subscribe},
-		{"GET", "/hooks", reading, "hooks", "app registrations that send webhooks: address, secrets that are set", true, c.hookList},
-		{"POST", "/hooks", admins, "", "put a new one into the draft: kind, name and its settings and secrets", true, c.addHook},
+		{"POST", "/accounts/{name}/setup", admins, "", "which of our fields a CRM account lacks: make (1 makes them)", true, c.setup},
+		{"POST", "/accounts/{name}/subscribe", operating, "", "ask whether the vendor sends webhooks: anew (1 has it asked for them first)", true, c.subscribe},
+		{"GET", "/hooks", reading, "hooks", "app registrations that send webhooks, with address and which secrets are set", true, c.hookList},
+		{"POST", "/hooks", admins, "", "put a new one into the draft: kind, name; settings as set.*, secrets as secret.*", true, c.addHook},
 		{"POST", "/hooks/{name}/token", admins, "", "make a new verify token, kept as a secret and shown once", true, c.verifyToken},
 	}
 }

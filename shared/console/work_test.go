@@ -6,7 +6,10 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
+	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -494,5 +497,35 @@ func TestDraftAnswer(t *testing.T) {
 	}
 	if page := g.get(talk); strings.Contains(page, "Pech gehabt.") || strings.Count(page, "Das tut uns leid.") != 1 {
 		t.Errorf("%.3000s", page)
+	}
+}
+
+// What the API's document says that a route takes, the handlers read.
+func TestTaken(t *testing.T) {
+	files, err := filepath.Glob("*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var source strings.Builder
+	for _, f := range files {
+		text, err := os.ReadFile(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.HasSuffix(f, "_test.go") {
+			source.Write(text)
+		}
+	}
+	all, n := open(t).console.Taken(), 0
+	for route, names := range all {
+		for _, name := range names {
+			n++
+			if !strings.Contains(source.String(), `"`+name+`"`) {
+				t.Errorf("%s: nobody reads %q", route, name)
+			}
+		}
+	}
+	if n < 60 || !slices.Equal(all["POST /jobs/apply"], []string{"id", "hash"}) || !slices.Contains(all["GET /mentions"], "author") {
+		t.Errorf("%d names: %v", n, all)
 	}
 }

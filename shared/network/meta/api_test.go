@@ -336,6 +336,33 @@ func TestLife(t *testing.T) {
 	}
 }
 
+// TestChooseAPage: where the account has no id and the log-in manages several Pages, nothing is refused: the token of the one
+// that becomes the account's id is made of the log-in's, and until then there is none.
+func TestChooseAPage(t *testing.T) {
+	_, a := stage(t, twin.Options{}, twin.Facebook)
+	const redirect = "https://console.example/connect"
+	n := meta.New()
+	delete(a.Secrets, "token")
+	chosen := a.ID
+	address, err := n.Connect(t.Context(), a, redirect, "s 1&")
+	if err != nil {
+		t.Fatal(err)
+	}
+	code := consent(t, a, address)
+	a.ID = ""
+	token, targets, err := n.Exchange(t.Context(), a, redirect, code)
+	if err != nil || len(targets) != 2 || !token.Access.Empty() || token.Refresh.Empty() || token.Target.ID != "" || token.Expires.IsZero() || token.Expires.After(a.Now) {
+		t.Fatalf("%+v %+v %v", token, targets, err)
+	}
+	if _, err := n.Refresh(t.Context(), a, token); !fault.Is(err, fault.Unauthorized) {
+		t.Errorf("before anybody chose: %v", err)
+	}
+	a.ID = chosen
+	if fresh, err := n.Refresh(t.Context(), a, token); err != nil || fresh.Access.Reveal() != "twin-page-token" || fresh.Target.ID != chosen {
+		t.Errorf("%+v %v", fresh, err)
+	}
+}
+
 // TestInstagramLife: a token of Instagram Login ends after 60 days and is extended a week before.
 func TestInstagramLife(t *testing.T) {
 	_, a := stage(t, twin.Options{}, twin.Instagram)
