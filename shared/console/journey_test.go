@@ -44,6 +44,7 @@ func sit(t *testing.T, document string) *desk {
 		t.Fatal(err)
 	}
 	t.Cleanup(b.Close)
+	h.net.door = server.URL
 	d := &desk{h, b, server.URL}
 	link, err := h.console.Link(t.Context(), "tester")
 	if err != nil {
@@ -85,6 +86,15 @@ func (d *desk) see(text string) {
 	d.ok(err)
 }
 
+// usable looks at a page that no address leads to, as TestEveryPage does at the others.
+func (d *desk) usable() {
+	d.t.Helper()
+	var bad []string
+	if d.ok(d.b.Eval(accessible, &bad)); len(bad) > 0 {
+		d.t.Error(bad)
+	}
+}
+
 func (d *desk) quiet() {
 	d.t.Helper()
 	if wrong := d.b.Wrong(); len(wrong) > 0 {
@@ -110,6 +120,7 @@ func TestJourneyMapping(t *testing.T) {
 	d.press(`form[action="/accounts/hub/setup"] button`)
 	d.press(`button[name="make"]`)
 	d.see("All of our fields are there.")
+	d.usable()
 	d.open("/accounts/hub")
 	d.press(`form[action="/accounts/hub/test"] button`)
 	d.see("What the test found")
@@ -137,6 +148,7 @@ func TestJourneyMapping(t *testing.T) {
 	d.press(`form:has(input[value="tickets"]) button[value="write"]`)
 	d.see("decisions made again") // the dry run began by itself
 	d.see("crms[hub].modes.tickets")
+	d.usable()
 	d.see("create")
 	d.see("ANNA")
 	if n := len(d.portal.Rows("tickets")); n != 0 {
@@ -178,6 +190,11 @@ func TestJourneyDay(t *testing.T) {
 	if _, ok := d.vault["env:SECOND_TOKEN"]; !ok {
 		t.Error("the secret is not kept")
 	}
+
+	d.open("/accounts/site")
+	d.press(`form[action="/accounts/site/login"] button`)
+	d.see("The address to be registered there:")
+	d.usable()
 
 	d.open("/conversations")
 	d.press(`td.text a`)
