@@ -34,6 +34,7 @@ func toolSettings() map[string]any {
 }
 
 const configuration = `version: 1
+score: {strangers: true}
 brands:
   - {name: nordlicht, title: Nordlicht Rad, languages: [de, en], terms: [Nordlicht]}
 hooks:

@@ -24,6 +24,7 @@ func pages() []page {
 		{"docs/privacy/de/retention.md", func() ([]byte, error) { return retention("de") }},
 		{"docs/works-council.md", staffPage},
 		{"docs/security.md", securityPage},
+		{"docs/score.md", scorePage},
 	}
 }
 

@@ -95,7 +95,9 @@ func measure(public string, dev bool) ([]figure, error) {
 	out := languages(d, held, public)
 	out = append(out, figures(fmt.Sprintf("%d posts held back", len(held)), gauge.Posts(r, held, tongue), gauge.Posts(rules, held, tongue), true)...)
 	out = append(out, general(r, rules, public)...)
-	return append(out, speed(d, r, held)...), nil
+	out = append(out, speed(d, r, held)...)
+	carried, err := scores(public)
+	return append(out, carried...), err
 }
 
 // languages measures the detector on whole posts and on their first words.

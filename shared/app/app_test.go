@@ -88,6 +88,7 @@ type home struct {
 }
 
 const document = `version: 1
+score: {strangers: true}
 brands:
   - {name: nord, languages: [de], terms: [nord]}
 hooks:

@@ -24,6 +24,7 @@ import (
 )
 
 const salesDocument = `version: 1
+score: {strangers: true}
 brands:
   - {name: nord, languages: [de], terms: [nord]}
 hooks:

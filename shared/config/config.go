@@ -248,10 +248,11 @@ type Action struct {
 
 // Score weighs the Social Customer Score.
 type Score struct {
-	Off      bool           `yaml:"off,omitempty" json:"off,omitempty"`             // no score is made
-	Max      map[string]int `yaml:"max,omitempty" json:"max,omitempty"`             // component → most points; they sum to 100
-	HalfLife string         `yaml:"half_life,omitempty" json:"half_life,omitempty"` // "720h"
-	Terms    []string       `yaml:"terms,omitempty" json:"terms,omitempty"`         // topics that count as relevant
+	Off       bool           `yaml:"off,omitempty" json:"off,omitempty"`             // no score is made
+	Strangers bool           `yaml:"strangers,omitempty" json:"strangers,omitempty"` // people are scored too who are no customers: who are linked to no CRM record
+	Max       map[string]int `yaml:"max,omitempty" json:"max,omitempty"`             // component → most points; they sum to 100
+	HalfLife  string         `yaml:"half_life,omitempty" json:"half_life,omitempty"` // "720h"
+	Terms     []string       `yaml:"terms,omitempty" json:"terms,omitempty"`         // topics that count as relevant
 }
 
 // Basis is the lawful basis per purpose: service, matching, scoring, product, marketing → contract,

@@ -241,7 +241,7 @@ func action(d *decoder, n *yaml.Node, path string, v *Action) {
 
 func score(d *decoder, n *yaml.Node, path string, v *Score) {
 	d.object(n, path, keys{
-		"off": flag(&v.Off),
+		"off": flag(&v.Off), "strangers": flag(&v.Strangers),
 		"max": func(d *decoder, n *yaml.Node, path string) {
 			v.Max = map[string]int{}
 			known, sum := keys{}, 0

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"rapport/shared/decide/score"
 	"rapport/shared/fault"
 	"rapport/shared/flow"
 	"rapport/shared/ledger"
@@ -79,6 +80,7 @@ type personPage struct {
 	Person   *flow.Person `json:"person,omitempty"`
 	Objected bool         `json:"objected,omitempty"`
 	Score    flow.Score   `json:"score"`
+	Unscored string       `json:"unscored,omitempty"` // why no score may be made
 	Seen     int          `json:"mentions"`
 	Others   []string     `json:"authors,omitempty"`
 	Lines    []row        `json:"timeline"`
@@ -100,7 +102,7 @@ func (c *Console) person(q *request) (answer, error) {
 		if p.Objected = a.Objected; p.Objected {
 			return answer{Title: "Person", Data: p}, nil
 		}
-		p.Author, p.Score, p.Seen, person = &a.Author, a.Score, a.Seen.Mentions, a.Person
+		p.Author, p.Score, p.Unscored, p.Seen, person = &a.Author, score.Aged(a.Score, c.now()), a.Unscored, a.Seen.Mentions, a.Person
 		mine[id] = true
 	}
 	if person != "" {
@@ -114,8 +116,11 @@ func (c *Console) person(q *request) (answer, error) {
 			for _, a := range p.Others {
 				mine[a] = true
 			}
+			if p.Unscored == "" {
+				p.Unscored = row.Value.Person.Unscored
+			}
 			if p.Author == nil {
-				p.Score = row.Value.Person.Score
+				p.Score = score.Aged(row.Value.Person.Score, c.now())
 			}
 		}
 	}

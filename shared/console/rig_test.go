@@ -144,6 +144,7 @@ type home struct {
 }
 
 const document = `version: 1
+score: {strangers: true}
 # kept: a remark
 brands:
   - {name: nord, languages: [de], terms: [nord]}

@@ -75,6 +75,7 @@ var (
 	running   = right{[]string{Admin, Operator}, true}
 	operating = right{running.roles, false}
 	deciding  = right{[]string{Admin, Operator, Privacy}, true}
+	excluding = right{[]string{Admin, Privacy}, false}
 	admins    = right{[]string{Admin}, false}
 	guardians = right{[]string{Privacy}, false}
 	advised   = right{[]string{Agent, Viewer, Admin, Operator, Privacy}, true}
@@ -105,6 +106,7 @@ func (c *Console) ownRoutes() []route {
 		{"GET", "/conversations/{id}", watching, "conversation", "one conversation with all its turns", true, c.talk},
 		{"GET", "/people", watching, "people", "who spoke lately, with score", true, c.peopleList},
 		{"GET", "/people/{id}", watching, "person", "an author or person with identities, score and timeline: before", true, c.person},
+		{"POST", "/people/{id}/score", excluding, "", "take a person's score away and make none again: why; or allow one: include", true, c.exclude},
 		{"GET", "/next/{id}", advised, "next", "the next action of a mention, and why", true, c.next},
 
 		{"GET", "/failures", watching, "failures", "dead letters and dead deliveries, by cause", true, c.failures},

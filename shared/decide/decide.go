@@ -56,6 +56,7 @@ type Inputs struct {
 	Refuses      []string           `json:"refuses,omitempty" expr:"refuses"`           // purposes this author objected to
 	MayMatch     string             `json:"may_match,omitempty" expr:"may_match"`       // the network's rule profile: yes, told, optin; anything else = no
 	MayScore     bool               `json:"may_score,omitempty" expr:"may_score"`
+	Unscored     string             `json:"unscored,omitempty" expr:"unscored"` // why no score may be made of this author, "" = it may
 	NoReply      bool               `json:"no_reply,omitempty" expr:"no_reply"` // nobody can be answered there: a feed
 	Crowd        int                `json:"crowd,omitempty" expr:"crowd"`       // as which of those who complain under one post the author would count; 0 = counted before
 	Crisis       bool               `json:"crisis,omitempty" expr:"crisis"`     // the brand is in crisis mode
@@ -86,6 +87,7 @@ type Decision struct {
 	Suggest    []Candidate `json:"suggest,omitempty" expr:"suggest"`   // for the review list
 	Impostor   bool        `json:"impostor,omitempty" expr:"impostor"` // acts under the brand's name without being it
 	Score      flow.Score  `json:"score,omitzero" expr:"score"`
+	Combined   flow.Score  `json:"combined,omitzero" expr:"combined"` // of all accounts of a person who has several
 	Seen       Seen        `json:"seen,omitzero" expr:"seen"`
 	Department string      `json:"department,omitempty" expr:"department"`
 	Route      string      `json:"route,omitempty" expr:"route"` // the rule that decided

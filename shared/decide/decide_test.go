@@ -17,6 +17,7 @@ var now = time.Date(2026, 11, 18, 10, 0, 0, 0, time.UTC) // a Wednesday
 
 func document() *config.Document {
 	return &config.Document{
+		Score: config.Score{Strangers: true},
 		Brands: []config.Brand{{
 			Name: "nordlicht", Title: "Nordlicht", Terms: []string{"@nordlicht"}, Official: []string{"mastodon:ours"}, Region: "DE",
 			Protected: []string{"mastodon:vip"}, Numbers: map[string]string{"order_number": `\bNL-\d{6}\b`},

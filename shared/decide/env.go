@@ -66,10 +66,15 @@ func EnvOf(m flow.Mention, d Decision, c *flow.Conversation, p *flow.Person, b c
 	}
 	if p != nil {
 		env.Person, env.Known = *p, true
-		env.Customer = slices.ContainsFunc(p.Links, func(l flow.Link) bool { return l.Record != "" })
+		env.Customer = customer(p)
 	}
 	env.read(d)
 	return env
+}
+
+// customer tells whether a person is linked to a CRM record.
+func customer(p *flow.Person) bool {
+	return p != nil && slices.ContainsFunc(p.Links, func(l flow.Link) bool { return l.Record != "" })
 }
 
 // read copies the results of a decision to where expressions find them.
@@ -77,5 +82,8 @@ func (e *Env) read(d Decision) {
 	e.Lang, e.Sentiment, e.Polarity, e.Complaint, e.Severity = d.Lang, d.Sentiment, d.Polarity, d.Complaint, d.Severity
 	e.Intents, e.Confidence, e.PII, e.Score = d.Intents, d.Confidence, d.PII, d.Score.Total
 	e.Crisis, e.Topics = d.Crisis, d.Topics
+	if d.Combined.Version != "" {
+		e.Score = d.Combined.Total
+	}
 	e.Department, e.Priority, e.Action, e.Why = d.Department, d.Priority, d.Action, Short(d)
 }

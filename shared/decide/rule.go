@@ -3,7 +3,10 @@ package decide
 import (
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
+	"strings"
+	"unicode"
 
 	"rapport/shared/config"
 	"rapport/shared/decide/action"
@@ -19,6 +22,7 @@ type rule struct {
 	value   string              // department, or action
 	urgency string              // priority of a route
 	answers bool                // an action that is carried out at once
+	weighs  bool                // its condition looks at the score
 }
 
 // compile reads the three lists of rules. It gives all mistakes at once.
@@ -29,6 +33,7 @@ func (d *Decider) compile(doc *config.Document) error {
 		if mistake != nil {
 			errs = append(errs, fmt.Errorf("%s: %w", at, mistake))
 		}
+		r.weighs = weighs(source)
 		if source != "" {
 			var err error
 			if r.when, err = expression.Compile(source, Env{}, expression.Bool); err != nil {
@@ -41,6 +46,8 @@ func (d *Decider) compile(doc *config.Document) error {
 		var mistake error
 		if f.When == "" {
 			mistake = errors.New("when is missing: a filter without a condition would drop everything")
+		} else if weighs(f.When) {
+			mistake = errors.New("when looks at the score: a score may bring somebody forward, and drops nobody")
 		}
 		add(&d.filters, "filters", i, rule{name: f.Name, brands: f.Brands}, f.When, mistake)
 	}
@@ -57,6 +64,17 @@ func (d *Decider) compile(doc *config.Document) error {
 		add(&d.actions, "actions", i, rule{name: a.Name, brands: a.Brands, value: a.Do, answers: a.Answer}, a.When, mistake)
 	}
 	return errors.Join(errs...)
+}
+
+// quotes are texts in a condition.
+var quotes = regexp.MustCompile("\"(?:[^\"\\\\]|\\\\.)*\"|'(?:[^'\\\\]|\\\\.)*'|`[^`]*`")
+
+// weighs tells whether a condition looks at the score.
+func weighs(source string) bool {
+	source = quotes.ReplaceAllString(source, " ")
+	return slices.ContainsFunc(strings.FieldsFunc(source, func(r rune) bool { return r != '_' && !unicode.IsLetter(r) }), func(word string) bool {
+		return word == "score" || word == "scores" || word == "combined"
+	})
 }
 
 // checkAnswer wants words to answer with.

@@ -10,6 +10,7 @@ import (
 	"rapport/shared/decide/identity"
 	"rapport/shared/decide/personal"
 	"rapport/shared/decide/route"
+	"rapport/shared/decide/score"
 	"rapport/shared/decide/text"
 	"rapport/shared/flow"
 )
@@ -164,23 +165,57 @@ func (w *draft) claimed() bool {
 
 // score computes the Social Customer Score, as far as that may be done.
 func (w *draft) score() {
-	ok, why := w.serves("scoring")
-	switch {
-	case w.scorer.Off():
-		ok, why = false, "switched off"
-	case ok && !w.in.MayScore:
-		ok, why = false, "the network's rules do not allow it"
-	case ok && w.author.ID == "":
-		ok, why = false, "the author is not known"
-	}
-	if !ok {
+	if ok, why := w.scores(); !ok {
+		w.Seen = score.Seen{Last: w.in.Now} // what a score would rest on is not kept
 		w.say("score", "none: %s", why)
 		return
 	}
 	w.Seen = w.scorer.Add(w.in.Seen, w.in.Now, w.gained(), w.onTopic(), w.in.Before == nil && w.in.Event.Verb == flow.New)
-	w.Score = w.scorer.Compute(w.m.Network, w.author, w.Seen, w.in.Now)
-	w.env.Score, w.env.Decision.Score = w.Score.Total, w.Score
+	told := w.in.Now
+	if !w.m.Author.Counted && w.author.Counted {
+		told = w.in.Seen.Last // the profile is from then
+	}
+	w.Score, w.Seen = w.scorer.Bound(w.scorer.Compute(score.ProfileOf(w.m.Network, w.author, told), w.Seen, w.in.Now), w.Seen, w.in.Now)
 	w.say("score", "%d of 100, confidence %d %%", w.Score.Total, w.Score.Confidence)
+	if p := w.person; p != nil && len(p.Authors) > 1 {
+		all := *p
+		if score.Note(&all, w.author.ID, w.Score); len(all.Scores) > 1 {
+			w.Combined = all.Score
+			w.say("score", "%d of 100 with all %d accounts", w.Combined.Total, len(all.Scores))
+		}
+	}
+	w.env.Decision.Score, w.env.Decision.Combined = w.Score, w.Combined
+	w.env.Score = w.carries()
+}
+
+// carries is the score that counts: of the person where several accounts are one, else of the author.
+func (w *draft) carries() int {
+	if w.Combined.Version != "" {
+		return w.Combined.Total
+	}
+	return w.Score.Total
+}
+
+// scores tells whether a score may be made, and why not.
+func (w *draft) scores() (bool, string) {
+	ok, why := w.serves("scoring")
+	switch p := w.in.Person; {
+	case w.scorer.Off():
+		return false, "switched off"
+	case w.in.Unscored != "":
+		return false, "excluded: " + w.in.Unscored
+	case p != nil && p.Unscored != "":
+		return false, "excluded: " + p.Unscored
+	case !ok:
+		return false, why
+	case !w.in.MayScore:
+		return false, "the network's rules do not allow it"
+	case w.author.ID == "":
+		return false, "the author is not known"
+	case !w.scorer.Strangers() && !customer(w.person):
+		return false, "no customer; strangers are not scored"
+	}
+	return true, ""
 }
 
 // gained is how many reactions are new. Of an edit or reaction to something not known before nothing counts, for it may
@@ -230,7 +265,7 @@ func (w *draft) protected() bool {
 // route finds department and priority: by the first rule that holds, else by the text.
 func (w *draft) route() {
 	var why string
-	w.Priority, why = route.Priority(route.Case{Intents: w.Intents, Complaint: w.Complaint, Severity: w.Severity, Score: w.Score.Total,
+	w.Priority, why = route.Priority(route.Case{Intents: w.Intents, Complaint: w.Complaint, Severity: w.Severity, Score: w.carries(),
 		Protected: w.protected(), Impostor: w.Impostor})
 	w.Route = "text"
 	if w.Impostor {
@@ -239,7 +274,10 @@ func (w *draft) route() {
 	w.env.Department, w.env.Priority = w.Department, w.Priority
 	if r := first(w.routes, w.m.Brand, w.env, &w.Receipts); r != nil {
 		w.Route, w.Department = r.name, r.value
-		if r.urgency != "" {
+		switch {
+		case r.urgency != "" && r.weighs && route.Rank(r.urgency) < route.Rank(w.Priority):
+			why += "; the rule looks at the score, so it may not lower it"
+		case r.urgency != "":
 			w.Priority, why = r.urgency, "set by the rule"
 		}
 	}

@@ -126,20 +126,22 @@ func Place(conversation string) string {
 
 // Person is the human or company behind authors and CRM records.
 type Person struct {
-	ID        string          `json:"id" expr:"id"`
-	Name      string          `json:"name,omitempty" expr:"name"`
-	Authors   []string        `json:"authors,omitempty" expr:"authors"` // author ids
-	Links     []Link          `json:"links,omitempty" expr:"links"`     // edges to authors and CRM records, with evidence
-	Score     Score           `json:"score" expr:"score"`
-	Objected  []string        `json:"objected,omitempty" expr:"objected"`   // purposes the person objected to
-	Consented []string        `json:"consented,omitempty" expr:"consented"` // purposes the person consented to
-	Told      []Told          `json:"told,omitempty" expr:"told"`           // from where the two are known, and since when
-	Owner     string          `json:"owner,omitempty" expr:"owner"`         // e-mail of the owner in the CRM
-	Protected bool            `json:"protected,omitempty" expr:"protected"`
-	Accepted  map[string]bool `json:"accepted,omitempty" expr:"accepted"` // CRM account → may be created there
-	Merged    string          `json:"merged,omitempty" expr:"merged"`     // id of the person this one was merged into
-	Updated   time.Time       `json:"updated" expr:"updated"`
-	Revision  int64           `json:"revision" expr:"revision"`
+	ID        string           `json:"id" expr:"id"`
+	Name      string           `json:"name,omitempty" expr:"name"`
+	Authors   []string         `json:"authors,omitempty" expr:"authors"` // author ids
+	Links     []Link           `json:"links,omitempty" expr:"links"`     // edges to authors and CRM records, with evidence
+	Score     Score            `json:"score" expr:"score"`
+	Scores    map[string]Score `json:"scores,omitempty" expr:"scores"`       // author id → score, of whoever has several accounts
+	Unscored  string           `json:"unscored,omitempty" expr:"unscored"`   // why no score may be made, "" = it may
+	Objected  []string         `json:"objected,omitempty" expr:"objected"`   // purposes the person objected to
+	Consented []string         `json:"consented,omitempty" expr:"consented"` // purposes the person consented to
+	Told      []Told           `json:"told,omitempty" expr:"told"`           // from where the two are known, and since when
+	Owner     string           `json:"owner,omitempty" expr:"owner"`         // e-mail of the owner in the CRM
+	Protected bool             `json:"protected,omitempty" expr:"protected"`
+	Accepted  map[string]bool  `json:"accepted,omitempty" expr:"accepted"` // CRM account → may be created there
+	Merged    string           `json:"merged,omitempty" expr:"merged"`     // id of the person this one was merged into
+	Updated   time.Time        `json:"updated" expr:"updated"`
+	Revision  int64            `json:"revision" expr:"revision"`
 }
 
 // Told is the newest that is known of somebody's will about a purpose: from whom, and since when.
@@ -180,7 +182,7 @@ type Score struct {
 
 // ScorePart is one component with its reason in a sentence.
 type ScorePart struct {
-	Name   string `json:"name" expr:"name"` // reach, resonance, connectedness, relevance, role
+	Name   string `json:"name" expr:"name"` // reach, resonance, connectedness, relevance, role; networks = what further accounts add
 	Points int    `json:"points" expr:"points"`
 	Max    int    `json:"max" expr:"max"`
 	Reason string `json:"reason" expr:"reason"`

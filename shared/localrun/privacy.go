@@ -70,6 +70,13 @@ func (h *Home) privacyCommands() map[string]command {
 			}
 			return h.Informed(ctx, s)
 		}),
+		"score/exclude": args(func(ctx context.Context, in Request) (any, error) {
+			s, err := h.Resolve(ctx, in.Who)
+			if err != nil {
+				return nil, err
+			}
+			return "done", h.Exclude(ctx, s, in.Reason)
+		}),
 		// What was only read, and has to stand in the audit trail all the same.
 		"privacy/noted": args(func(context.Context, Named) (any, error) { return "noted", nil }),
 		"privacy/lift":  args(func(ctx context.Context, in Named) (any, error) { return h.LiftHold(ctx, in.Name) }),

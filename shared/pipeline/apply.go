@@ -217,7 +217,7 @@ func (p *Pipeline) amendMention(ctx context.Context, j *JobRow, e archive.Entry,
 		if changed {
 			at := v.Decision.Conversation
 			v.Decision = is
-			v.Decision.Seen, v.Decision.Receipts, v.Decision.Score = decide.Seen{}, nil, lean(is.Score)
+			v.Decision.Seen, v.Decision.Receipts, v.Decision.Score, v.Decision.Combined = decide.Seen{}, nil, lean(is.Score), lean(is.Combined)
 			if c := is.Conversation; c != nil {
 				at = &flow.Conversation{ID: c.ID, Revision: c.Revision}
 			}

@@ -95,7 +95,7 @@ func (p *Pipeline) standings(ctx context.Context, plan *Plan, told []flow.Told, 
 // or under another configuration.
 func lawful(doc *config.Document, env *decide.Env, kind string, who *flow.Person) {
 	if !holds(doc, "scoring", who, nil) {
-		env.Score, env.Decision.Score, env.Person.Score = 0, flow.Score{}, flow.Score{}
+		env.Score, env.Decision.Score, env.Decision.Combined, env.Person.Score, env.Person.Scores = 0, flow.Score{}, flow.Score{}, flow.Score{}, nil
 	}
 	if kind != flow.KindPerson && !holds(doc, "matching", who, nil) {
 		env.Person, env.Known, env.Customer = flow.Person{}, false, false

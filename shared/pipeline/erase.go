@@ -14,6 +14,7 @@ import (
 	"rapport/shared/config"
 	"rapport/shared/crm"
 	"rapport/shared/decide"
+	"rapport/shared/decide/score"
 	"rapport/shared/fault"
 	"rapport/shared/flow"
 	"rapport/shared/ledger"
@@ -353,7 +354,7 @@ func (p *Pipeline) eraseFromPerson(ctx context.Context, plan *Plan, author, id s
 		}
 		v.Authors = slices.DeleteFunc(v.Authors, func(a string) bool { return a == author })
 		v.Links = slices.DeleteFunc(v.Links, func(l flow.Link) bool { return l.To == author })
-		v.Score = flow.Score{}
+		score.Drop(v, author)
 		if ours {
 			v.Name, v.Accepted = "", nil
 		}

@@ -25,6 +25,7 @@ import (
 
 // metaConfig has one hook of Meta's with a Page and an Instagram account behind it.
 const metaConfig = `version: 1
+score: {strangers: true}
 brands:
   - {name: nord, languages: [de, en], terms: [nord], region: DE, sla: {low: 4h, normal: 2h, high: 1h, urgent: 30m}}
 hooks:

@@ -179,7 +179,7 @@ func (o Objection) onPerson(v *flow.Person, now time.Time) {
 		}
 		switch purpose {
 		case "scoring":
-			v.Score = flow.Score{}
+			v.Score, v.Scores = flow.Score{}, nil
 		case "matching":
 			v.Links = slices.DeleteFunc(slices.Clone(v.Links), func(l flow.Link) bool { return slices.Contains(v.Authors, l.To) })
 			v.Authors = nil
@@ -229,7 +229,7 @@ func (p *Pipeline) onAuthor(ctx context.Context, plan *Plan, o *Objection, autho
 			return false, nil
 		}
 		if slices.Contains(o.Purposes, "scoring") {
-			v.Score = flow.Score{}
+			v.Score, v.Scores = flow.Score{}, nil
 		}
 		if slices.Contains(o.Purposes, "matching") {
 			v.Authors = slices.DeleteFunc(slices.Clone(v.Authors), func(a string) bool { return a == author })
@@ -257,7 +257,7 @@ func (p *Pipeline) unlearn(ctx context.Context, plan *Plan, j *JobRow, id string
 		for _, purpose := range o.Purposes {
 			switch purpose {
 			case "scoring":
-				v.Decision.Score = flow.Score{}
+				v.Decision.Score, v.Decision.Combined = flow.Score{}, flow.Score{}
 			case "matching":
 				v.Decision.Person, v.Decision.Link, v.Decision.Suggest, v.Decision.Found = "", nil, nil, nil
 			}

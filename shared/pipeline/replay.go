@@ -457,8 +457,11 @@ func personAfter(in decide.Inputs, d decide.Decision) *flow.Person {
 	if d.Link != nil {
 		p.Links = append(slices.Clone(p.Links), *d.Link)
 	}
-	if s := lean(d.Score); s.Version != "" {
-		p.Score = s
+	switch {
+	case d.Combined.Version != "":
+		p.Score = lean(d.Combined)
+	case d.Score.Version != "":
+		p.Score = lean(d.Score)
 	}
 	return &p
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"rapport/shared/decide"
+	"rapport/shared/decide/score"
 	"rapport/shared/flow"
 	"rapport/shared/ledger"
 	"rapport/shared/network"
@@ -137,7 +138,7 @@ func (w *world) react(o *one, row *held[MentionRow]) {
 	}
 	old, m := row.Value.Mention, o.event.Mention
 	more := float64(m.Likes + m.Shares + m.Comments - old.Likes - old.Shares - old.Comments)
-	if a := w.authors[m.Author.ID]; a != nil && more > 0 && !slices.Contains(a.Value.Applied, o.id) {
+	if a := w.authors[m.Author.ID]; a != nil && more > 0 && a.Value.Score.Version != "" && !slices.Contains(a.Value.Applied, o.id) {
 		a.Value.Seen.Reactions += more
 		a.Value.Applied = last(append(a.Value.Applied, o.id), maxApplied)
 		a.dirty = true
@@ -188,6 +189,7 @@ func (w *world) inputs(o *one) *decide.Inputs {
 	if a := w.authors[m.Author.ID]; exists(a) {
 		known := a.Value.Author
 		in.Known, in.Seen, in.Objected, in.Refuses = &known, a.Value.Seen, a.Value.Objected, refused(a.Value.Told)
+		in.Unscored = a.Value.Unscored
 		if p := w.person(a.Value.Person); p != nil {
 			w.p.veilStaff(nil, p)
 			in.Person, in.Consented = p, p.Consented
@@ -321,7 +323,7 @@ func (w *world) remember(o *one, row *held[MentionRow], d decide.Decision) {
 	if !soon(o.profile) {
 		v.Decision.Receipts = nil
 	}
-	v.Decision.Score = lean(v.Decision.Score)
+	v.Decision.Score, v.Decision.Combined = lean(v.Decision.Score), lean(v.Decision.Combined)
 	switch c := d.Conversation; {
 	case c != nil:
 		v.Decision.Conversation = &flow.Conversation{ID: c.ID, Revision: c.Revision}
@@ -395,8 +397,8 @@ func (w *world) applyPerson(row *held[PersonRow], author string, d decide.Decisi
 			p.Links = append(p.Links, *d.Link)
 		}
 	}
-	if s := lean(d.Score); s.Version != "" && s.Total != p.Score.Total {
-		p.Score, changed = s, true
+	if d.Outcome == string(ledger.Mention) && score.Note(p, author, lean(d.Score)) {
+		changed = true
 	}
 	if changed {
 		p.Updated = w.now

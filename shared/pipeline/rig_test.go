@@ -56,6 +56,7 @@ var start = time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC)
 
 // basic is a configuration with one network account, its hook, and one keyed CRM in write mode. %s adds more.
 const basic = `version: 1
+score: {strangers: true}
 brands:
   - name: nord
     languages: [de, en]

@@ -41,6 +41,7 @@ type AuthorRow struct {
 	Score    flow.Score  `json:"score,omitzero"`
 	Person   string      `json:"person,omitempty"`
 	Objected bool        `json:"objected,omitempty"`  // tombstone: nothing may be stored
+	Unscored string      `json:"unscored,omitempty"`  // why no score may be made, "" = it may
 	Applied  []string    `json:"applied,omitempty"`   // the newest events counted in Seen
 	Judged   Judged      `json:"judged,omitzero"`     // the profile by which it was looked for among the persons of the CRMs
 	Rejected []string    `json:"rejected,omitempty"`  // persons that somebody said it is not

@@ -231,7 +231,7 @@ func (u *undoing) state(ctx context.Context, plan *Plan, x undoneEntry, id, kind
 		}
 		d.Outcome, d.Conversation = decide.Mention, c
 	case flow.KindPerson:
-		d.Link, d.Score = nil, in.Person.Score
+		d.Link, d.Score, d.Combined = nil, flow.Score{}, in.Person.Score
 	}
 	all, err := u.replay.records(plan, in, d)
 	if err != nil {

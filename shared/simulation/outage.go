@@ -116,6 +116,7 @@ func RunOutage(o Outage) (d Drained, err error) {
 }
 
 const outageDocument = `version: 1
+score: {strangers: true}
 brands:
   - {name: nordlicht, languages: [de, en], terms: [nordlicht]}
 hooks:

@@ -29,6 +29,7 @@ func document(variant int) string {
 		extra, route = `"three"`, "sales"
 	}
 	return fmt.Sprintf(`version: 1
+score: {strangers: true}
 brands:
   - name: nordlicht
     languages: [de, en]

@@ -1,57 +1,13 @@
 package score
 
-import (
-	"math"
-	"strings"
-
-	"rapport/shared/flow"
-)
-
-// followers gives, per network, how many followers half, nine in ten, ninety-nine in a hundred and 999 in a thousand
-// active public accounts do not exceed. Orders of magnitude, not measurements; part of Version.
-func followers(network string) [4]float64 {
-	switch network {
-	case "x":
-		return [4]float64{120, 2500, 50000, 1e6}
-	case "instagram", "threads", "tiktok":
-		return [4]float64{300, 3000, 80000, 2e6}
-	case "facebook":
-		return [4]float64{250, 2000, 50000, 1e6}
-	case "linkedin":
-		return [4]float64{500, 4000, 30000, 4e5}
-	case "mastodon":
-		return [4]float64{40, 700, 8000, 1e5}
-	case "bluesky":
-		return [4]float64{50, 1000, 15000, 2.5e5}
-	case "youtube":
-		return [4]float64{20, 1000, 1e5, 3e6}
-	}
-	return [4]float64{100, 2000, 40000, 1e6}
-}
-
-// quantile places a number of followers between 0 and 1: half of the points for the upper tenth, all for one in a
-// thousand; logarithmic in between.
-func quantile(network string, n int) float64 {
-	at := followers(network)
-	share := [4]float64{0.2, 0.5, 0.85, 1}
-	x := math.Log1p(float64(max(n, 0)))
-	low, from := 0.0, 0.0
-	for i, q := range at {
-		high := math.Log1p(q)
-		if x <= high {
-			return from + (share[i]-from)*(x-low)/(high-low)
-		}
-		low, from = high, share[i]
-	}
-	return 1
-}
+import "strings"
 
 // role reads the profession out of the bio: whose word others pass on by trade.
-func role(a flow.Author) (float64, string) {
-	if a.Bio == "" {
+func role(bio string) (float64, string) {
+	if bio == "" {
 		return 0, "no bio"
 	}
-	bio := plain(a.Bio)
+	bio = plain(bio)
 	group, word := len(roles), 0
 	for i := range bio {
 		if i > 0 && bio[i-1] != ' ' {
