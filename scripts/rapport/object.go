@@ -57,7 +57,7 @@ func owedCommand(f *flags) *cobra.Command {
 		RunE: func(c *cobra.Command, _ []string) error {
 			return f.look(c.Context(), func(h *localrun.Home) error {
 				now := time.Now().UTC()
-				list, more, err := h.Owed(c.Context(), now.AddDate(0, 0, -back), now.AddDate(0, 0, days))
+				list, more, err := h.Owed(c.Context(), now.AddDate(0, 0, -back), now.AddDate(0, 0, days), 0)
 				if err != nil {
 					return err
 				}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"time"
 
 	"rapport/shared/config"
 	"rapport/shared/crm"
@@ -271,27 +270,35 @@ func (a *App) Version(ctx context.Context, number int) (config.Version, error) {
 }
 
 // maxSince bounds how many versions are looked at for how long something stands in the configuration.
-const maxSince = 50
+const maxSince = 20
 
 // Since implements pipeline.Versions.
-func (a *App) Since(ctx context.Context, say func(*config.Document) string) (number int, at time.Time, err error) {
-	now := ""
+func (a *App) Since(ctx context.Context, say func(*config.Document) []string) ([]pipeline.Since, error) {
+	var now []string
+	var out []pipeline.Since
+	var over []bool
 	for row, err := range a.versions.List(ctx, store.Range{Part: "number", Desc: true, Limit: maxSince}) {
 		if err != nil {
-			return 0, at, err
+			return nil, err
 		}
 		doc, err := config.Load([]byte(row.Value.Text), config.Options{File: fmt.Sprintf("version %d", row.Value.Number), Env: a.options.Env})
 		if err != nil {
 			break // an older language than this one
 		}
-		if said := say(doc); number == 0 {
-			now = said
-		} else if said != now {
+		said := say(doc)
+		if now == nil {
+			now, out, over = said, make([]pipeline.Since, len(said)), make([]bool, len(said))
+		}
+		for i := range said {
+			if over[i] = over[i] || said[i] != now[i]; !over[i] {
+				out[i] = pipeline.Since{Number: row.Value.Number, At: row.Value.At}
+			}
+		}
+		if !slices.Contains(over, false) {
 			break
 		}
-		number, at = row.Value.Number, row.Value.At
 	}
-	return number, at, nil
+	return out, nil
 }
 
 // Rollback publishes an earlier version again, as a new one.

@@ -24,6 +24,7 @@ func Names() []string { return names }
 func German() map[string]string {
 	all := maps.Clone(german)
 	maps.Copy(all, germanWork)
+	maps.Copy(all, germanRights)
 	return all
 }
 

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"maps"
 	"slices"
 	"sort"
 	"strings"
@@ -76,16 +77,17 @@ func (c *Console) peopleList(q *request) (answer, error) {
 }
 
 type personPage struct {
-	Author   *flow.Author `json:"author,omitempty"`
-	Person   *flow.Person `json:"person,omitempty"`
-	Objected bool         `json:"objected,omitempty"`
-	Score    flow.Score   `json:"score"`
-	Unscored string       `json:"unscored,omitempty"` // why no score may be made
-	Seen     int          `json:"mentions"`
-	Others   []string     `json:"authors,omitempty"`
-	Lines    []row        `json:"timeline"`
-	Next     string       `json:"next,omitempty"`
-	ID       string       `json:"-"`
+	Author   *flow.Author        `json:"author,omitempty"`
+	Person   *flow.Person        `json:"person,omitempty"`
+	Objected bool                `json:"objected,omitempty"`
+	Score    flow.Score          `json:"score"`
+	Unscored string              `json:"unscored,omitempty"` // why no score may be made
+	Seen     int                 `json:"mentions"`
+	Others   []string            `json:"authors,omitempty"`
+	Lines    []row               `json:"timeline"`
+	Next     string              `json:"next,omitempty"`
+	ID       string              `json:"-"`
+	Basis    []pipeline.Standing `json:"basis,omitempty"`
 }
 
 func (c *Console) person(q *request) (answer, error) {
@@ -129,6 +131,13 @@ func (c *Console) person(q *request) (answer, error) {
 			return answer{Title: "Person", Data: p}, err
 		}
 		return answer{}, fault.New(fault.NotFound, "no author or person %q is known", id)
+	}
+	subject := pipeline.Subject{Authors: slices.Sorted(maps.Keys(mine))}
+	if p.Person != nil {
+		subject.Person = p.Person.ID
+	}
+	if p.Basis, err = c.Pipeline.Basis(ctx, subject); err != nil {
+		return answer{}, err
 	}
 	plan, err := c.plan(ctx)
 	if err != nil {

@@ -24,9 +24,15 @@ type Standing struct {
 
 // Versions is a Planner that knows since when its configuration says something.
 type Versions interface {
-	// Since gives the first of the versions in a row, up to the present one, of which say gives the same, and when it was published.
-	// 0 = none was published.
-	Since(ctx context.Context, say func(*config.Document) string) (number int, at time.Time, err error)
+	// Since gives, for each of the things that say tells of a configuration, the first of the versions in a row, up to the present
+	// one, that says the same, and when it was published. Nothing was published: none.
+	Since(ctx context.Context, say func(*config.Document) []string) ([]Since, error)
+}
+
+// Since is since when a configuration says something. Of very old things it is the oldest version that was looked at.
+type Since struct {
+	Number int
+	At     time.Time
 }
 
 // basisOf gives the basis of a purpose under a configuration.
@@ -57,18 +63,27 @@ func holds(doc *config.Document, purpose string, who *flow.Person, told []flow.T
 // standings says for every purpose what it rests on.
 func (p *Pipeline) standings(ctx context.Context, plan *Plan, told []flow.Told, who *flow.Person) ([]Standing, error) {
 	var out []Standing
-	for _, purpose := range config.Choices("basis") {
-		s := Standing{Purpose: purpose, Basis: basisOf(plan.Doc, purpose), Holds: holds(plan.Doc, purpose, who, told), Source: "the software's default"}
-		if v, ok := p.Plans.(Versions); ok {
-			number, at, err := v.Since(ctx, func(doc *config.Document) string { return basisOf(doc, purpose) })
-			if err != nil {
-				return nil, err
+	purposes := config.Choices("basis")
+	since := make([]Since, len(purposes))
+	if v, ok := p.Plans.(Versions); ok {
+		list, err := v.Since(ctx, func(doc *config.Document) []string {
+			var bases []string
+			for _, purpose := range purposes {
+				bases = append(bases, basisOf(doc, purpose))
 			}
-			if plan.Doc.Basis[purpose] != "" {
-				s.Source = fmt.Sprintf("configuration version %d", number)
-			}
-			s.Since = at
+			return bases
+		})
+		if err != nil {
+			return nil, err
 		}
+		copy(since, list)
+	}
+	for i, purpose := range purposes {
+		s := Standing{Purpose: purpose, Basis: basisOf(plan.Doc, purpose), Holds: holds(plan.Doc, purpose, who, told), Source: "the software's default"}
+		if plan.Doc.Basis[purpose] != "" {
+			s.Source = fmt.Sprintf("configuration version %d", since[i].Number)
+		}
+		s.Since = since[i].At
 		all := told
 		if who != nil {
 			all = append(slices.Clone(who.Told), told...)
@@ -89,6 +104,16 @@ func (p *Pipeline) standings(ctx context.Context, plan *Plan, told []flow.Told, 
 		out = append(out, s)
 	}
 	return out, nil
+}
+
+// Basis says of a subject what each purpose rests on.
+func (p *Pipeline) Basis(ctx context.Context, s Subject) ([]Standing, error) {
+	plan, err := p.Plans.Plan(ctx, "")
+	if err != nil {
+		return nil, err
+	}
+	d, err := p.dossier(ctx, plan, s)
+	return d.Basis, err
 }
 
 // lawful takes out of what a mapping sees what may not be used for whom it is about: it may have been decided before an objection,

@@ -3,6 +3,7 @@ package pipeline
 import (
 	"cmp"
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -123,8 +124,9 @@ const maxOwed = 1000
 
 // Owed lists who has to be told between two times, in that order, at most maxOwed: whoever was first known in the month before,
 // found through the ledger's hours of that time, so that nobody needs a row of their own. Who wrote privately gave the data
-// themselves and is left out. more tells that there are more.
-func (p *Pipeline) Owed(ctx context.Context, from, to time.Time) (list []Owed, more bool, err error) {
+// themselves and is left out. lines bounds how many lines of the ledger are looked at, the oldest first; 0 = all. more tells that
+// there may be more.
+func (p *Pipeline) Owed(ctx context.Context, from, to time.Time, lines int) (list []Owed, more bool, err error) {
 	plan, err := p.Plans.Plan(ctx, "")
 	if err != nil {
 		return nil, false, err
@@ -134,8 +136,12 @@ func (p *Pipeline) Owed(ctx context.Context, from, to time.Time) (list []Owed, m
 		end = now
 	}
 	w := owing{p: p, from: from, to: to, seen: map[string]bool{}}
+	looked := 0
 	for _, name := range places(plan.Doc) {
-		err := p.Lines(ctx, name, from.Add(-longestMonth), end, func(at ledger.Place, l ledger.Line) error {
+		err := p.Lines(ctx, name, from.Add(-longestMonth), end, func(_ ledger.Place, l ledger.Line) error {
+			if looked++; lines > 0 && looked > lines {
+				return errEnough
+			}
 			if l.Author == "" || l.Mention == "" || l.Erased || l.Outcome == ledger.Suppressed || l.Outcome == ledger.Rejected || w.seen[l.Author] {
 				return nil
 			}
@@ -145,17 +151,23 @@ func (p *Pipeline) Owed(ctx context.Context, from, to time.Time) (list []Owed, m
 			}
 			return w.look(ctx)
 		})
-		if err == nil {
+		if more = errors.Is(err, errEnough); err == nil || more {
 			err = w.look(ctx)
 		}
 		if err != nil {
 			return nil, false, err
 		}
+		if more {
+			break
+		}
 	}
 	slices.SortFunc(w.list, func(a, b Owed) int { return cmp.Or(a.Due.Compare(b.Due), strings.Compare(a.Author, b.Author)) })
-	more = len(w.list) > maxOwed
+	more = more || len(w.list) > maxOwed
 	return w.list[:min(len(w.list), maxOwed)], more, nil
 }
+
+// errEnough ends a walk that has looked at as much as it may.
+var errEnough = errors.New("enough")
 
 // owing gathers who is owed the information.
 type owing struct {

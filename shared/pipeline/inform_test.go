@@ -33,7 +33,7 @@ func TestTheFirstAnswerInforms(t *testing.T) {
 	r.run()
 	due := func() (list []string) {
 		t.Helper()
-		owed, more, err := r.app.Owed(t.Context(), r.now.AddDate(0, -1, 0), r.now.AddDate(0, 2, 0))
+		owed, more, err := r.app.Owed(t.Context(), r.now.AddDate(0, -1, 0), r.now.AddDate(0, 2, 0), 0)
 		if err != nil || more {
 			t.Fatal(err, more)
 		}

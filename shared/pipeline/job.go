@@ -201,7 +201,7 @@ func (p *Pipeline) work(ctx context.Context, id string) error {
 	case accessJob:
 		more, err = p.accessPage(ctx, j)
 	case objectJob:
-		more, err = p.objectPage(ctx, j)
+		more, wait, err = p.objectPage(ctx, j)
 	default:
 		err = fault.New(fault.Invalid, "nobody knows how to do a job of kind %q", j.Kind)
 	}

@@ -21,6 +21,7 @@ type Objection struct {
 	What     string    `json:"what"`   // objection, withdrawn (a consent that a purpose rested on), lifted
 	Source   string    `json:"source"` // from where it is known
 	At       time.Time `json:"at"`
+	Passes   int       `json:"passes,omitempty"` // how often everything was gone through
 }
 
 const objectJob = "object"
@@ -46,7 +47,7 @@ func (p *Pipeline) Object(ctx context.Context, s Subject, purpose, source string
 	if s.Person != "" {
 		people = []string{s.Person}
 	}
-	return p.Start(ctx, JobRow{Kind: objectJob, Authors: s.Authors, People: people, Objection: &Objection{[]string{purpose}, what, source, p.now()}})
+	return p.Start(ctx, JobRow{Kind: objectJob, Authors: s.Authors, People: people, Objection: &Objection{Purposes: []string{purpose}, What: what, Source: source, At: p.now()}})
 }
 
 // willChanged begins what follows from what a CRM newly says about a person's will. The same change begins the same jobs.
@@ -66,7 +67,7 @@ func (p *Pipeline) willChanged(ctx context.Context, plan *Plan, conf config.Acco
 	}
 	for _, what := range sorted(by) {
 		j := JobRow{ID: objectJob + "-" + p.hashed(conf.Name, changeID(c), what), Kind: objectJob, Authors: row.Value.Person.Authors, People: []string{id},
-			Objection: &Objection{by[what], what, crmSource(conf, c), c.At}}
+			Objection: &Objection{Purposes: by[what], What: what, Source: crmSource(conf, c), At: c.At}}
 		if _, err := p.Start(ctx, j); err != nil {
 			return err
 		}
@@ -76,45 +77,54 @@ func (p *Pipeline) willChanged(ctx context.Context, plan *Plan, conf config.Acco
 
 // objectPage does one page of an objection: first what is known of the person and the accounts changes, then, a week of the ledger
 // at a time, what was concluded from each thing they said, and the CRMs are told. Every page may be done again.
-func (p *Pipeline) objectPage(ctx context.Context, j *JobRow) (more bool, err error) {
+//
+// What was decided before and is written down after the first time through is found in a second, which begins when nobody can be
+// at it any more.
+func (p *Pipeline) objectPage(ctx context.Context, j *JobRow) (more bool, wait time.Duration, err error) {
 	plan, err := p.Plans.Plan(ctx, "")
 	if err != nil {
-		return true, err
+		return true, 0, err
 	}
 	o := j.Objection
 	if o == nil {
-		return false, fault.New(fault.Invalid, "an objection names no purpose")
+		return false, 0, fault.New(fault.Invalid, "an objection names no purpose")
 	}
 	if j.Cursor == "" {
 		if err := p.objected(ctx, plan, j); err != nil {
-			return true, err
+			return true, 0, err
 		}
 	}
 	if rest := slices.DeleteFunc(slices.Clone(o.Purposes), func(s string) bool { return s == "service" }); o.What == flow.Lifted || len(rest) == 0 {
 		p.veilAuthors(j)
-		return false, nil // what is lifted shows with the next thing they say
+		return false, 0, nil // what is lifted shows with the next thing they say
 	}
 	from, to, err := p.eraseStretch(ctx, plan, j)
 	if err != nil {
-		return false, err
+		return false, 0, err
 	}
 	for _, author := range j.Authors {
 		found, err := p.trace(ctx, plan, author, from, to)
 		if err != nil {
-			return true, err
+			return true, 0, err
 		}
 		for _, id := range sorted(found.mentions) {
 			if err := p.unlearn(ctx, plan, j, id); err != nil {
-				return true, err
+				return true, 0, err
 			}
 		}
 	}
 	j.Pages++
 	if j.Cursor = to.Format(time.RFC3339Nano); to.Before(j.To) {
-		return true, nil
+		return true, 0, nil
 	}
+	again := *o
+	if again.Passes++; again.Passes == 1 {
+		j.Cursor, j.Objection = "", &again
+		return true, leaseFor + p.Ports.Fence, nil
+	}
+	j.Objection = &again
 	p.veilAuthors(j)
-	return false, nil
+	return false, 0, nil
 }
 
 // veilAuthors takes the ids of authors out of a job that is done with them, as no erasure would find them there.

@@ -249,7 +249,7 @@ func operated() []Type {
 			is(Identifier, Authors, Proof, "authors people"),
 			is(Operational, Nobody, Operation, "id kind account from to cursor pages done total state problem started updated fails pass fresh swept closing report held spec copies"), parts("erasure result gaps again objection")),
 		kind("pipeline.Objection", "purposes that somebody objected to, on the way to being carried out", "Zwecke, denen jemand widersprochen hat, in Ausführung",
-			is(Derived, Authors, Proof, "purposes what source at")),
+			is(Derived, Authors, Proof, "purposes what source at"), is(Operational, Nobody, Proof, "passes")),
 		kind("pipeline.Gaps", "what a network lists, compared with what came, in numbers", "was ein Netzwerk auflistet, verglichen mit dem Eingegangenen, in Zahlen",
 			is(Operational, Nobody, Proof, "listed known found"), parts("hours")),
 		kind("pipeline.GapHour", "the same of one hour", "dasselbe für eine Stunde",

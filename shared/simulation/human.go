@@ -71,6 +71,7 @@ func (s *Sim) disturb() {
 // objection lets an author's traces go, once in a run.
 func (s *Sim) objection() {
 	if s.job != "" {
+		s.refusal()
 		return
 	}
 	s.count(objects)
@@ -82,6 +83,35 @@ func (s *Sim) objection() {
 	}
 	s.job = id
 	s.log("%s objects", s.erased)
+}
+
+// refusal lets another author object to being scored, once in a run.
+func (s *Sim) refusal() {
+	if s.refused != "" {
+		return
+	}
+	s.refused = s.net.authors[s.rng.IntN(len(s.net.authors))]
+	if _, err := s.app.Object(context.Background(), pipeline.Subject{Authors: []string{s.refused}}, "scoring", "a letter", false); err != nil {
+		s.violate("objection: %v", err)
+	}
+	s.log("%s objects to being scored", s.refused)
+}
+
+// verifyRefused checks that nobody who objected to it has a score.
+func (s *Sim) verifyRefused() {
+	if s.refused == "" || s.refused == s.erased {
+		return
+	}
+	for k, a := range rows[pipeline.AuthorRow](s, "author") {
+		if k.Part == s.refused && (a.Score.Total != 0 || a.Seen.Mentions != 0 || len(a.Told) != 1) {
+			s.violate("%s objected to being scored, and has %+v %+v %+v", k.Part, a.Score, a.Seen, a.Told)
+		}
+	}
+	for _, m := range rows[pipeline.MentionRow](s, "mention") {
+		if m.Mention.Author.ID == s.refused && m.Decision.Score.Total != 0 {
+			s.violate("%s objected to being scored, and %s has %+v", s.refused, m.Mention.ID, m.Decision.Score)
+		}
+	}
 }
 
 // some picks a record that is there.

@@ -93,6 +93,7 @@ type Sim struct {
 	found    int    // events that polls found before any webhook told them
 	amended  int    // lines that a later seal told anew
 	erased   string // author whose traces had to go
+	refused  string // who objected to being scored
 	job      string
 	lanes    []lane
 	history  hash.Hash64

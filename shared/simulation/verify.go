@@ -118,6 +118,7 @@ func (s *Sim) verify() {
 	s.verifyConversations()
 	s.verifyAnswers()
 	s.verifyErased(ctx)
+	s.verifyRefused()
 	s.verifyReplay(ctx)
 	s.verifyDead(ctx)
 	for _, m := range []*model{s.keyed, s.list} {
