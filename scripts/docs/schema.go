@@ -95,6 +95,7 @@ func choices(types tree) {
 		"mapping.for": {"Object", "for"}, "mapping.links.to": {"Link", "to"}, "mapping.fields.wins": {"Field", "wins"}, "routing.priority": {"Route", "priority"},
 		"brands.pulse.sensitivity": {"Pulse", "sensitivity"}, "brands.topics.kind": {"Topic", "kind"},
 		"brands.escalate.priority": {"Escalation", "priority"},
+		"brands.profile":           {"Brand", "profile"},
 	} {
 		p := property(types, at[0], at[1])
 		p["enum"] = config.Choices(path)

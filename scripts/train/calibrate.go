@@ -74,6 +74,8 @@ func threshold(data []example, scores [][text.Outputs]float64, o int, a, b float
 		at = math.Max(at, 0.6)
 	case text.SevereOutput:
 		at = math.Max(at, 0.35)
+	case text.ProductOutput: // a complaint goes to service unless it is more likely than not about the product itself
+		at = math.Max(at, 0.5)
 	case text.DangerOutput: // it wakes people
 		at = math.Max(at, 0.4)
 	}

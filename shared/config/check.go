@@ -39,6 +39,8 @@ func Choices(path string) []string {
 		return []string{"crisis", "watch", "cooling", "normal", "mention"}
 	case "brands.topics.kind":
 		return []string{"product", "competitor", "theme"}
+	case "brands.profile":
+		return []string{"default", "health", "finance"}
 	case "brands.pulse.sensitivity":
 		return []string{"low", "normal", "high"}
 	case "score.max":

@@ -40,6 +40,7 @@ type Brand struct {
 	Terms      []string            `yaml:"terms,omitempty" json:"terms,omitempty"`         // names and handles by which people call it
 	Official   []string            `yaml:"official,omitempty" json:"official,omitempty"`   // author ids that may speak for it
 	Industry   string              `yaml:"industry,omitempty" json:"industry,omitempty"`   // telecom, retail …, as expressions see it
+	Profile    string              `yaml:"profile,omitempty" json:"profile,omitempty"`     // default, health or finance: how strictly what is personal in posts is held back
 	Region     string              `yaml:"region,omitempty" json:"region,omitempty"`       // for phone numbers without country: DE
 	Calendar   Calendar            `yaml:"calendar,omitempty" json:"calendar,omitzero"`
 	SLA        map[string]string   `yaml:"sla,omitempty" json:"sla,omitempty"`                 // priority → working time until the first answer: "1h30m"

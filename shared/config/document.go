@@ -41,6 +41,7 @@ func brand(d *decoder, n *yaml.Node, path string, v *Brand) {
 		"terms":     texts(&v.Terms, notEmpty),
 		"official":  texts(&v.Official, matches(`^[a-z0-9]+:.+`, "an author id such as mastodon:109876")),
 		"industry":  text(&v.Industry),
+		"profile":   text(&v.Profile, oneOf("brands.profile")),
 		"region":    text(&v.Region, matches(`^[A-Z]{2}$`, "a country such as DE")),
 		"calendar":  func(d *decoder, n *yaml.Node, path string) { calendar(d, n, path, &v.Calendar) },
 		"sla":       textMap(&v.SLA, oneOf("brands.sla"), isDuration),

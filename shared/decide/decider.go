@@ -144,6 +144,7 @@ type draft struct {
 	spoke  text.Result
 
 	corrected flow.Reading // by people
+	held      bool         // something is in the text that is only held back; it is written down nowhere
 
 	otherwise func(*text.Result) // nil = as it is read
 }

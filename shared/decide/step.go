@@ -86,6 +86,14 @@ func quoted(words []string) string {
 // personal finds personal data. Values are kept of private messages only; public texts are redacted.
 func (w *draft) personal() {
 	found := w.brand.finder.Find(w.m.Text)
+	if held := w.brand.finder.Held(w.m.Text); len(held) > 0 {
+		w.held = true
+		w.Words = slices.DeleteFunc(w.Words, func(word string) bool { return held.In(w.m.Text, word[1:]) })
+		if w.brand.Profile == health && !private(*w.m) {
+			w.Safe = personal.Withhold(w.m.Text, held)
+			found = w.brand.finder.Find(w.Safe)
+		}
+	}
 	if len(found) == 0 {
 		return
 	}
@@ -95,7 +103,15 @@ func (w *draft) personal() {
 		w.say("personal data", "%s, in a private message", strings.Join(w.PII, ", "))
 		return
 	}
-	if safe := personal.Redact(w.m.Text, found); safe != w.m.Text {
+	text := w.m.Text
+	if w.Safe != "" {
+		text = w.Safe
+	}
+	redact := personal.Redact
+	if strict(w.brand.Profile) {
+		redact = personal.Blank
+	}
+	if safe := redact(text, found); safe != w.m.Text {
 		w.Safe = safe
 	}
 	w.say("personal data", "%s, in public", strings.Join(w.PII, ", "))
@@ -303,7 +319,7 @@ func (w *draft) feed() bool { return w.in.NoReply || w.m.Network == "rss" }
 func (w *draft) act() {
 	s := action.Situation{
 		Intents: w.Intents, Complaint: w.Complaint, Severity: w.Severity, PII: w.PII, Private: private(*w.m), Feed: w.feed(),
-		Closed: !w.m.ReplyUntil.IsZero() && !w.in.Now.Before(w.m.ReplyUntil), Crisis: w.in.Crisis, Impostor: w.Impostor, Known: w.Person != "", Grief: w.spoke.Grief,
+		Closed: !w.m.ReplyUntil.IsZero() && !w.in.Now.Before(w.m.ReplyUntil), Crisis: w.in.Crisis, Impostor: w.Impostor, Known: w.Person != "", Grief: w.spoke.Grief, Held: w.held,
 	}
 	if c := w.in.Conversation; c != nil && c.Status == flow.Answered && c.AnsweredAt.After(w.m.Created) {
 		s.Answered = true
@@ -325,7 +341,7 @@ func (w *draft) act() {
 // is new and said now, once, and never where somebody of the brand has spoken already.
 func (w *draft) reply(name string) {
 	i := slices.IndexFunc(w.actions, func(r rule) bool { return r.name == name })
-	if i < 0 || !w.actions[i].answers || w.source() != "live" || w.in.Event.Verb != flow.New || w.in.Before != nil || w.feed() {
+	if i < 0 || !w.actions[i].answers || w.source() != "live" || w.in.Event.Verb != flow.New || w.in.Before != nil || w.feed() || w.held {
 		return
 	}
 	c := w.in.Conversation

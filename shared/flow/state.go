@@ -215,6 +215,7 @@ type Reply struct {
 	State        string    `json:"state" expr:"state"` // draft, approved, sending, sent, failed, parked
 	Reason       string    `json:"reason,omitempty" expr:"reason"`
 	Sender       string    `json:"sender,omitempty" expr:"sender"`
+	Seconds      []string  `json:"seconds,omitempty" expr:"seconds"`         // who else wrote or approved the same words
 	Rule         string    `json:"rule,omitempty" expr:"rule"`               // set where a rule answers, so that the notice is added
 	Information  string    `json:"information,omitempty" expr:"information"` // what the text ends with: where the author learns what is done with their data
 	Native       string    `json:"native,omitempty" expr:"native"`           // the network's id once sent

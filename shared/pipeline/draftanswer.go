@@ -52,10 +52,13 @@ func (p *Pipeline) Approve(ctx context.Context, id, text, by string) error {
 	if err != nil {
 		return err
 	}
+	drafted := row.Reply.Sender
 	if text == "" {
 		text = row.Reply.Text
+	} else if text != row.Reply.Text {
+		drafted = "" // those were other words
 	}
-	if err := p.Answer(ctx, row.Reply.Conversation, text, row.Reply.Private, by); err != nil {
+	if err := p.answerAs(ctx, row.Reply.Conversation, text, row.Reply.Private, by, drafted); err != nil {
 		return err
 	}
 	return p.endDraft(ctx, id, "approved by "+by)

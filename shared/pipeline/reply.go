@@ -41,10 +41,15 @@ func ended(state string) bool {
 
 // ask takes in an answer that somebody approved in the place made for it. The same text in the same conversation is the same
 // answer: once sent it is never sent again; one that failed is, when it is approved anew.
-func (p *Pipeline) ask(ctx context.Context, conf config.Account, c flow.Conversation, text string, private bool, change flow.Change) error {
+func (p *Pipeline) ask(ctx context.Context, conf config.Account, c flow.Conversation, text string, private bool, change flow.Change, drafted ...string) error {
 	r := flow.Reply{ID: p.hashed("reply", c.ID, text, fmt.Sprint(private)), Account: c.Account, Conversation: c.ID, Author: c.Author,
 		Text: text, Private: private || c.Private, State: flow.Approved, Sender: change.By, CRM: conf.Name, Record: change.Record,
 		Asked: p.now(), Until: c.ReplyUntil}
+	for _, by := range drafted {
+		if by != "" && by != change.By {
+			r.Seconds = with1(r.Seconds, p.Pseudonym(by))
+		}
+	}
 	for _, t := range c.Turns { // it answers what the author said last
 		if t.Direction == flow.In && !t.Deleted {
 			r.Mention = t.Mention
@@ -68,6 +73,9 @@ func (p *Pipeline) ask(ctx context.Context, conf config.Account, c flow.Conversa
 		}
 		if row.Version > 0 && !again {
 			return false, nil
+		}
+		for _, by := range p.seconds(v.Reply) { // the same words: what was said to them before counts
+			r.Seconds = with1(r.Seconds, by)
 		}
 		*v = ReplyRow{Reply: r, At: change.At}
 		return true, nil
@@ -308,7 +316,11 @@ func (p *Pipeline) refusal(ctx context.Context, conf config.Account, can bool, r
 		return "answered meanwhile", nil
 	case info.MaxText > 0 && network.Length(r.Text, info.Unit) > info.MaxText:
 		return fmt.Sprintf("too long: %d of %d %s", network.Length(r.Text, info.Unit), info.MaxText, info.Unit), nil
-	case r.Rule != "" && !unsure:
+	}
+	if reason, err := p.needsSecond(ctx, *r, c, mention.Value.Mention); (err != nil || reason != "") && !unsure {
+		return reason, err
+	}
+	if r.Rule != "" && !unsure {
 		return p.outdone(ctx, *r, conv.Value.Replies)
 	}
 	return "", nil

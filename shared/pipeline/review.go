@@ -53,6 +53,11 @@ func (p *Pipeline) Confirm(ctx context.Context, author, person, evidence, by str
 // Answer takes in an answer that somebody wrote and approved in the console. Before it is sent everything is looked at that
 // is for any other answer: where the account's replies are off it fails, with the reason.
 func (p *Pipeline) Answer(ctx context.Context, conversation, text string, private bool, by string) error {
+	return p.answerAs(ctx, conversation, text, private, by, "")
+}
+
+// answerAs is Answer; drafted is who wrote the words, "" = by itself.
+func (p *Pipeline) answerAs(ctx context.Context, conversation, text string, private bool, by, drafted string) error {
 	row, _, err := p.conversation(ctx, conversation)
 	if err != nil {
 		return err
@@ -63,5 +68,5 @@ func (p *Pipeline) Answer(ctx context.Context, conversation, text string, privat
 	if text == "" {
 		return fault.New(fault.Invalid, "the answer is empty")
 	}
-	return p.ask(ctx, config.Account{}, row.Value.Conversation, text, private, flow.Change{By: by, At: p.now()})
+	return p.ask(ctx, config.Account{}, row.Value.Conversation, text, private, flow.Change{By: by, At: p.now()}, drafted)
 }

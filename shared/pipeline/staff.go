@@ -36,6 +36,7 @@ func StaffFields() []StaffField {
 		{Type: "flow.Link", Field: "by"},
 		{Type: "pipeline.Again", Field: "by"},
 		{Type: "flow.Correction", Field: "by"},
+		{Type: "flow.Reply", Field: "seconds"},
 		{Type: "console.verdictRow", Field: "by"},
 		{Type: "console.linkRow", Field: "user", Ends: "a quarter of an hour"},
 		{Type: "console.sessionRow", Field: "user", Ends: "twelve hours"},

@@ -9,6 +9,7 @@ func StaffNote(of, field string) Text {
 		"flow.Correction by":         {"the pseudonym of who corrected what a text was read as", "das Pseudonym der Person, die korrigiert hat, wofür ein Text gehalten wurde"},
 		"flow.Correction at":         {"when", "wann"},
 		"pipeline.HoldRow by":        {"who set the legal hold", "wer die Aufbewahrung angeordnet hat"},
+		"flow.Reply seconds":         {"who else wrote or approved the same words", "wer dieselben Worte sonst noch geschrieben oder freigegeben hat"},
 		"flow.Reply sender":          {"who approved the answer", "wer die Antwort freigegeben hat"},
 		"config.Version by":          {"who published the configuration", "wer die Konfiguration veröffentlicht hat"},
 		"console.draftRow by":        {"who last changed the draft", "wer den Entwurf zuletzt geändert hat"},

@@ -142,7 +142,7 @@ func exchanged() []Type {
 			is(Operational, Nobody, Service, "at tries ended"), parts("reply")),
 		kind("flow.Reply", "what goes back to a network", "was an ein Netzwerk zurückgeht",
 			is(Identifier, Authors, Service, "id conversation mention native permalink record"), is(Content, Authors, Service, "text"),
-			is(Staff, Workers, Proof, "sender"), is(Operational, Nobody, Service, "account private state reason rule information crm asked until"), parts("author")),
+			is(Staff, Workers, Proof, "sender seconds"), is(Operational, Nobody, Service, "account private state reason rule information crm asked until"), parts("author")),
 	}
 }
 

@@ -43,6 +43,7 @@ type Situation struct {
 	Impostor  bool
 	Known     bool // the author is linked to a person
 	Grief     bool
+	Held      bool // what everybody would learn from an answer in public
 }
 
 func (s Situation) is(intent string) bool   { return slices.Contains(s.Intents, intent) }
@@ -111,6 +112,9 @@ func forbid(s Situation) map[string]bool {
 	}
 	if len(s.PII) > 0 && !onlyName(s.PII) && !s.main("praise") {
 		no(ReplyPublic)
+	}
+	if s.Held {
+		no(ReplyPublic, Advocate)
 	}
 	if s.Answered {
 		no(ReplyPublic, MoveToPrivate)

@@ -205,15 +205,21 @@ func (c *counter) decide(hint string) (string, float64) {
 		}
 	}
 	switch {
-	case c.words == 1 && c.sum[best] < 0.75: // one word, perhaps a loan or a name
+	case c.words == 1 && c.sum[best] < 0.75 && (c.letters < longWord || p[best] < certain): // one word, perhaps a loan or a name
 		return Und, 0
-	case c.hits[best] >= 2 && c.hits[second] >= 2 && c.sum[second] > 0.6*c.sum[best]: // evenly mixed
+	case c.hits[best] >= 2 && c.hits[second] >= 2 && c.sum[second] > 0.6*c.sum[best] && p[best] < certain: // evenly mixed
 		return Und, 0.3
 	case p[best] < least:
 		return Und, p[best]
 	}
 	return codes[best], min(p[best], 0.99)
 }
+
+// A single long word, and words of two languages in one text, need a language that is all but certain.
+const (
+	certain  = 0.97
+	longWord = 9 // letters
+)
 
 // least is how likely a language must be to be told.
 const least = 0.45

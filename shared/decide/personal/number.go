@@ -132,6 +132,8 @@ func addresses(text string, found []Entity) []Entity {
 		word, from := wordBefore(text, i)
 		if street(word) && from > 0 || street(word) && len(word) > 7 {
 			found = add(found, Entity{Address, text[from:end], from, end})
+		} else if at := place(text, word, from); at >= 0 {
+			found = add(found, Entity{Address, text[at:end], at, end})
 		} else if stop := english(text, end); stop > 0 {
 			found = add(found, Entity{Address, text[i:stop], i, stop})
 		}
@@ -148,6 +150,17 @@ func street(word string) bool {
 		}
 	}
 	return false
+}
+
+// place tells streets of two words, "Am Ring", and gives where they begin, −1 where it is none.
+func place(text, word string, from int) int {
+	if !listed(" ring markt platz hof berg weg see park tor graben wall mühle anger hang bach wald feld hafen bahnhof kirchplatz rathaus ", " ", word, " ") {
+		return -1
+	}
+	if before, at := wordBefore(text, from); listed(" am im zum zur ", " ", before, " ") && text[at] >= 'A' && text[at] <= 'Z' {
+		return at
+	}
+	return -1
 }
 
 // english tells whether one to three capitalised words and Street, Road and so on follow.

@@ -37,6 +37,7 @@ type Entity struct {
 type Finder struct {
 	region  string
 	numbers []numbered
+	lists   lists
 }
 
 // numbered is a brand's own pattern of a number.
@@ -48,7 +49,7 @@ type numbered struct {
 // New makes a finder. region is for phone numbers without country (DE, GB, …; "" = DE); numbers gives a regular expression
 // per kind of number. An error names the pattern that is none.
 func New(region string, numbers map[string]string) (*Finder, error) {
-	f := &Finder{region: region}
+	f := &Finder{region: region, lists: newLists()}
 	if region == "" {
 		f.region = "DE"
 	}
@@ -175,7 +176,7 @@ func wordBefore(text string, at int) (string, int) {
 			break
 		}
 		if r == '\n' || r == '.' && at < len(text) && at > 1 {
-			if w := text[:at-size]; !strings.HasSuffix(w, "Tel") && !strings.HasSuffix(w, "Nr") && !strings.HasSuffix(w, "nr") {
+			if w := text[:at-size]; !strings.HasSuffix(w, "Tel") && !strings.HasSuffix(w, "Nr") && !strings.HasSuffix(w, "nr") && !strings.HasSuffix(w, "str") {
 				return "", 0
 			}
 		}

@@ -359,9 +359,10 @@ func (r *Reader) Signals(in Input) (hashed []uint32, dense [Dense]float32) {
 
 // Outputs that must be surer than others.
 const (
-	SpamOutput   = outIntent + atSpam
-	SevereOutput = outSevere
-	DangerOutput = outDanger
+	SpamOutput    = outIntent + atSpam
+	SevereOutput  = outSevere
+	DangerOutput  = outDanger
+	ProductOutput = outProduct
 )
 
 // OutputName names an output.
