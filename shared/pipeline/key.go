@@ -213,7 +213,7 @@ func (p *Pipeline) moveKey(ctx context.Context, hash, from, to string) error {
 		}
 		return true, nil
 	})
-	if err != nil || row.Version == 0 || row.Value.Person != "" {
+	if err != nil || row.Version == 0 || row.Value.Person != "" || len(row.Value.Known) > 0 || row.Value.Hot {
 		return err
 	}
 	// A hash that leads nowhere is a trace all the same. Who takes it up meanwhile keeps it.
