@@ -22,7 +22,7 @@ func (s *Stack) doors() {
 // door gives a function an address, without a slash at its end. Both kinds hand over the same payload (2.0).
 func (s *Stack) door(name, domain string) *string {
 	if s.Settings.Hooks == "httpapi" {
-		return s.api(name, domain)
+		return s.gateway(name, domain)
 	}
 	fn := s.functions[name]
 	url := fn.AddFunctionUrl(&awslambda.FunctionUrlOptions{AuthType: awslambda.FunctionUrlAuthType_NONE})
@@ -31,10 +31,13 @@ func (s *Stack) door(name, domain string) *string {
 }
 
 // api is the door for organisations whose guardrails refuse public Function URLs.
-func (s *Stack) api(name, domain string) *string {
+func (s *Stack) gateway(name, domain string) *string {
 	fn := s.functions[name]
 	api := awsapigatewayv2.NewHttpApi(s.Stack, id(name, "api"), &awsapigatewayv2.HttpApiProps{ApiName: s.name(name), CreateDefaultStage: jsii.Bool(false),
 		DefaultIntegration: awsapigatewayv2integrations.NewHttpLambdaIntegration(id(name), fn, nil), DisableExecuteApiEndpoint: jsii.Bool(domain != "")})
+	if name == "receive" {
+		s.api = api
+	}
 	stage := &awsapigatewayv2.HttpStageProps{HttpApi: api, StageName: jsii.String("$default"), AutoDeploy: jsii.Bool(true),
 		Throttle: &awsapigatewayv2.ThrottleSettings{RateLimit: jsii.Number(500), BurstLimit: jsii.Number(1000)}}
 	var address *string

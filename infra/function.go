@@ -16,11 +16,6 @@ import (
 	"rapport/shared/topology"
 )
 
-// workers is how many calls of one lane run at once at most, so that a backlog neither floods a CRM nor takes the whole
-// account's concurrency; 2 is the least there is.
-var workers = map[string]int{topology.MentionsLive: 20, topology.MentionsBulk: 4, topology.DeliverUrgent: 10, topology.DeliverBulk: 10,
-	topology.Changes: 5, topology.Replies: 2, topology.Polls: 10, topology.Jobs: 2}
-
 // gather is how long a batch of more than ten may fill up; the service wants some.
 const gather = time.Second
 
@@ -56,7 +51,10 @@ func (s *Stack) function(f topology.Function) {
 	}
 	fn := awslambda.NewFunction(s.Stack, id(f.Name, "function"), props)
 	for _, l := range f.Lanes {
-		source := &awslambdaeventsources.SqsEventSourceProps{BatchSize: jsii.Number(f.Batch), ReportBatchItemFailures: jsii.Bool(true), MaxConcurrency: jsii.Number(workers[l])}
+		source := &awslambdaeventsources.SqsEventSourceProps{BatchSize: jsii.Number(f.Batch), ReportBatchItemFailures: jsii.Bool(true)}
+		if q := s.lanes[l].of; q.Masses || s.Settings.Bounded { // a bound keeps Lambda from asking less often while nothing comes
+			source.MaxConcurrency = jsii.Number(q.Workers)
+		}
 		if f.Batch > 10 {
 			source.MaxBatchingWindow = seconds(gather)
 		}

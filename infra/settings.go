@@ -23,6 +23,8 @@ type Settings struct {
 	Hooks       string // "url": a Function URL; "httpapi": an HTTP API, with Domain and Certificate
 	Domain      string // such as hooks.example.com, "" = the API's own address
 	Certificate string // ARN of its certificate, in the same region
+	Bounded     bool   // calls of every lane are bounded, not only where masses come: for small quotas
+	Dashboard   bool   // one in CloudWatch
 	Receivers   int    // reserved concurrency of receive, 0 = none
 
 	Table     string // name of a table that is there already, restored or left by an earlier stack; "" = the stack makes one
@@ -130,6 +132,7 @@ func settings(node constructs.Node) (Settings, error) {
 		LogDays: c.number("logs", 30, 1, 365), KeepDays: c.number("archive", 400, 1, 3650),
 		Email: c.match("email", "", `|[^@\s]+@[^@\s]+`, "an e-mail address"), Budget: c.number("budget", 0, 0, 1_000_000), Cost: c.text("cost-center", ""),
 		Disposal: c.yes("disposable", false), Sums: c.yes("sums", true), Console: c.yes("console", true),
+		Bounded: c.yes("bounded", false), Dashboard: c.yes("dashboard", true),
 		SAML: c.match("saml", "", `|https://.+`, "an https address"), OIDC: c.match("oidc", "", `|https://.+`, "an https address"),
 		Mail: c.text("email-attribute", "email"), Groups: c.text("groups-attribute", "groups"),
 		Issuer: c.match("issuer", "", `|https://.+`, "an https address"), Client: c.text("client", ""), ClientKey: c.match("client-secret", "", `|[A-Za-z0-9._-]+`, "the name of a secret"),

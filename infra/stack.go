@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/aws/aws-cdk-go/awscdk/v2"
+	"github.com/aws/aws-cdk-go/awscdk/v2/awsapigatewayv2"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awsiam"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awskms"
 	"github.com/aws/aws-cdk-go/awscdk/v2/awslambda"
@@ -24,6 +25,7 @@ type Stack struct {
 	lanes     map[string]lane
 	stray     lane // where the schedules' undelivered calls end
 	functions map[string]awslambda.Function
+	api       awsapigatewayv2.HttpApi // of the hooks; nil where they come by Function URL
 	alarms    awssns.Topic
 }
 

@@ -247,11 +247,19 @@ func TestTriggers(t *testing.T) {
 		fn := at(r, "FunctionName", "Ref").(string)
 		woken[text(p.all("AWS::SQS::Queue")[source]["QueueName"])] = text(p.all("AWS::Lambda::Function")[fn]["FunctionName"])
 		want(t, source+" answers", r["FunctionResponseTypes"], []string{"ReportBatchItemFailures"})
-		if n, _ := at(r, "ScalingConfig", "MaximumConcurrency").(float64); n < 2 {
-			t.Errorf("%s: concurrency %v", source, n)
+		name := text(p.all("AWS::SQS::Queue")[source]["QueueName"])
+		for _, q := range topology.Queues() { // only where masses come: a bound makes waiting dearer
+			if name == text("rapport-"+q.Name) && q.Masses != (at(r, "ScalingConfig", "MaximumConcurrency") != nil) {
+				t.Errorf("%s: concurrency %v", name, at(r, "ScalingConfig"))
+			}
 		}
 		if n, _ := r["BatchSize"].(float64); n > 10 && text(r["MaximumBatchingWindowInSeconds"]) == "null" {
 			t.Errorf("%s: a batch of %v wants a window", source, n)
+		}
+	}
+	for id, r := range synth(t, map[string]any{"bounded": "true"}).all("AWS::Lambda::EventSourceMapping") {
+		if n, _ := at(r, "ScalingConfig", "MaximumConcurrency").(float64); n < 2 {
+			t.Errorf("%s: concurrency %v where calls are bounded", id, n)
 		}
 	}
 	for _, f := range topology.Functions() {
@@ -326,10 +334,24 @@ func TestAlarms(t *testing.T) {
 		}
 	}
 	// Each costs 0.10 USD a month, and ten in an account are free: docs/aws.md tells the sum.
-	want(t, "metrics that alarms look at", looked, 13)
+	want(t, "metrics that alarms look at", looked, topology.AlarmMetrics)
 	want(t, "subscriptions", len(p.all("AWS::SNS::Subscription")), 1)
+	// Three dashboards of at most 50 metrics are free in an account.
 	want(t, "dashboards", len(p.all("AWS::CloudWatch::Dashboard")), 1)
-	want(t, "alarms without sums", len(synth(t, map[string]any{"sums": "false"}).all("AWS::CloudWatch::Alarm")), 7)
+	for _, r := range p.all("AWS::CloudWatch::Dashboard") {
+		body := text(r["DashboardBody"])
+		shown := strings.Count(body, `[\"AWS/`) + strings.Count(body, `[\"`+topology.Namespace+`\"`)
+		if shown < 40 || shown > 50 {
+			t.Errorf("the dashboard shows %d metrics, want at most 50", shown)
+		}
+		for _, name := range []string{topology.MetricDegraded, topology.MetricClosed, topology.MetricDead} {
+			if !strings.Contains(body, name) {
+				t.Errorf("the dashboard lacks %s", name)
+			}
+		}
+	}
+	want(t, "dashboards where none is wanted", len(synth(t, map[string]any{"dashboard": "false"}).all("AWS::CloudWatch::Dashboard")), 0)
+	want(t, "alarms without sums", len(synth(t, map[string]any{"sums": "false"}).all("AWS::CloudWatch::Alarm")), 8)
 }
 
 // TestChoices looks at what the context changes.

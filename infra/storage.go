@@ -18,7 +18,10 @@ type storage struct {
 }
 
 // lane is a queue and its dead letters; dead is nil for the last stop of all.
-type lane struct{ queue, dead awssqs.Queue }
+type lane struct {
+	queue, dead awssqs.Queue
+	of          topology.Queue
+}
 
 const (
 	receives = 6  // how often a message is handed out before it is a dead letter; throttling counts, so more than 5
@@ -80,7 +83,7 @@ func (s *Stack) queue(q topology.Queue) lane {
 	props := s.queueProps(topology.QueueName("", q.Name))
 	props.VisibilityTimeout = awscdk.Duration_Seconds(jsii.Number(q.Visibility.Seconds()))
 	props.DeadLetterQueue = &awssqs.DeadLetterQueue{Queue: dead, MaxReceiveCount: jsii.Number(receives)}
-	return lane{awssqs.NewQueue(s.Stack, id(q.Name, "queue"), props), dead}
+	return lane{awssqs.NewQueue(s.Stack, id(q.Name, "queue"), props), dead, q}
 }
 
 // strays makes the queue of schedule calls that never reached their function.

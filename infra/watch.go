@@ -49,7 +49,9 @@ func (s *Stack) watch() {
 			s.alarm(a)
 		}
 	}
-	s.dashboard()
+	if s.Settings.Dashboard {
+		s.dashboard()
+	}
 	s.budget()
 	s.out("AlarmTopic", "who wants to be told of alarms subscribes here", s.alarms.TopicArn())
 }
@@ -80,7 +82,8 @@ func (s *Stack) reasons() []alarm {
 		{name: "quota", says: "At this pace a CRM's or network's daily quota will not last.", metric: s.measure(topology.MetricQuota, "Maximum", 15), above: 90, times: 2, silent: quiet},
 		{name: "refused", says: "Many calls of hooks are refused: a secret was changed, or somebody tries.", metric: s.measure(topology.MetricRefused, "Sum", 5), above: 50, times: 3, silent: quiet},
 		{name: "not-taken", says: "Genuine webhooks were answered with an error or throttled.", metric: s.lost(), times: 2, silent: quiet},
-		{name: "errors", says: "The clock or the hooks' function crashes or runs out of time.", metric: s.failures(), above: 3, times: 3, silent: quiet},
+		{name: "errors", says: "The clock's function crashes or runs out of time.", above: 3, times: 3, silent: quiet,
+			metric: s.functions["tick"].MetricErrors(every("Sum", 5))}, // what a queue wakes becomes dead letters, and calls of hooks are not taken
 		{name: "clock", says: "Nothing has woken tick for ten minutes: no polls, nothing parked is fed back.", above: 1, below: true, times: 2, silent: loud,
 			metric: s.functions["tick"].MetricInvocations(&awscloudwatch.MetricOptions{Period: minutes(5), Statistic: jsii.String("Sum")})},
 	}
@@ -101,16 +104,14 @@ func (s *Stack) oldest(names ...string) awscloudwatch.IMetric {
 	return math("MAX(METRICS())", "oldest message", all, 5)
 }
 
-// lost are genuine webhooks that their sender has to repeat.
+// lost are genuine webhooks that their sender has to repeat: answered with 5xx, also when the function crashed, or throttled.
 func (s *Stack) lost() awscloudwatch.IMetric {
+	if s.api != nil { // which answers throttled calls with 5xx too
+		return s.api.MetricServerError(every("Sum", 5))
+	}
+	receive := s.functions["receive"]
 	return math("SUM(METRICS())", "not taken", map[string]awscloudwatch.IMetric{
-		"m0": s.measure(topology.MetricNotTaken, "Sum", 5), "m1": s.functions["receive"].MetricThrottles(every("Sum", 5))}, 5)
-}
-
-// failures are calls that ended in an error, of the functions that no queue wakes: what fails elsewhere becomes dead letters.
-func (s *Stack) failures() awscloudwatch.IMetric {
-	return math("SUM(METRICS())", "errors", map[string]awscloudwatch.IMetric{
-		"m0": s.functions["receive"].MetricErrors(every("Sum", 5)), "m1": s.functions["tick"].MetricErrors(every("Sum", 5))}, 5)
+		"m0": receive.Metric(jsii.String("Url5xxCount"), every("Sum", 5)), "m1": receive.MetricThrottles(every("Sum", 5))}, 5)
 }
 
 func (s *Stack) dashboard() {
@@ -118,11 +119,10 @@ func (s *Stack) dashboard() {
 	graph := func(title string, metrics ...awscloudwatch.IMetric) awscloudwatch.IWidget {
 		return awscloudwatch.NewGraphWidget(&awscloudwatch.GraphWidgetProps{Title: jsii.String(title), Width: jsii.Number(8), Left: &metrics})
 	}
-	var depth, oldest, dead, spent, failed []awscloudwatch.IMetric
+	var depth, oldest, spent, failed []awscloudwatch.IMetric
 	for _, q := range topology.Queues() {
 		depth = append(depth, s.lanes[q.Name].queue.MetricApproximateNumberOfMessagesVisible(every("Maximum", 5)))
 		oldest = append(oldest, s.lanes[q.Name].queue.MetricApproximateAgeOfOldestMessage(every("Maximum", 5)))
-		dead = append(dead, s.lanes[q.Name].dead.MetricApproximateNumberOfMessagesVisible(every("Maximum", 5)))
 	}
 	for _, f := range topology.Functions() {
 		if fn, ok := s.functions[f.Name]; ok {
@@ -134,8 +134,8 @@ func (s *Stack) dashboard() {
 		graph("Webhooks", s.measure(topology.MetricReceived, "Sum", 5), s.measure(topology.MetricRefused, "Sum", 5), s.measure(topology.MetricNotTaken, "Sum", 5)),
 		graph("Written to CRMs", s.measure(topology.MetricWritten, "Sum", 5)),
 		graph("Oldest message, s", oldest...))
-	board.AddWidgets(graph("Waiting", depth...), graph("Dead letters", append(dead, s.stray.queue.MetricApproximateNumberOfMessagesVisible(every("Maximum", 5)))...),
-		graph("Accounts", s.measure(topology.MetricClosed, "Maximum", 5), s.measure(topology.MetricExpiring, "Maximum", 60), s.measure(topology.MetricQuota, "Maximum", 15)))
+	board.AddWidgets(graph("Waiting", depth...), graph("Dead letters", s.measure(topology.MetricDead, "Maximum", 15), s.stray.queue.MetricApproximateNumberOfMessagesVisible(every("Maximum", 5))),
+		graph("Accounts", s.measure(topology.MetricClosed, "Maximum", 5), s.measure(topology.MetricDegraded, "Maximum", 5), s.measure(topology.MetricExpiring, "Maximum", 60), s.measure(topology.MetricQuota, "Maximum", 15)))
 	board.AddWidgets(graph("Unaccounted", s.measure(topology.MetricUnaccounted, "Maximum", 60)), graph("Errors", failed...), graph("Time of a call, p95 ms", spent...))
 	s.out("DashboardUrl", "the numbers", jsii.String(fmt.Sprintf("https://%s.console.aws.amazon.com/cloudwatch/home?region=%s#dashboards:name=%s", s.Settings.Region, s.Settings.Region, *s.name("overview"))))
 }

@@ -625,7 +625,7 @@ func (s *stage) operators(t *testing.T) {
 		return string(out), err
 	}
 	out, err := run("n\n", "up")
-	for _, want := range []string{"account     000000000000", "region      eu-central-1", "What it costs", "nothing was touched"} {
+	for _, want := range []string{"account     000000000000", "region      eu-central-1", "a month of waiting", "nothing was touched"} {
 		if err == nil || !strings.Contains(out, want) {
 			t.Errorf("deploy does not say %q: %s %v", want, out, err)
 		}

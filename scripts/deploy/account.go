@@ -159,6 +159,9 @@ func (f *findings) quota(ctx context.Context, a account, o options) {
 	}
 	limit := settings.AccountLimit
 	f.notes = append(f.notes, fmt.Sprintf("quota       %d functions may run at once, %d of them unreserved", limit.ConcurrentExecutions, limit.UnreservedConcurrentExecutions))
+	if limit.ConcurrentExecutions < small && choice(o.rest, "bounded", "false") != "true" {
+		f.notes = append(f.notes, "            that is few: --context bounded=true keeps one lane from taking all of them (docs/aws.md)")
+	}
 	receivers, err := strconv.Atoi(choice(o.rest, "receivers", "50"))
 	if err != nil {
 		return // the CDK app says it better
@@ -207,6 +210,36 @@ func (f *findings) guardrails(ctx context.Context, a account, o options, arn str
 	if refused == 0 {
 		f.notes = append(f.notes, "guardrails  none of the organisation stands against it")
 	}
+}
+
+// small is a quota of functions at once below which lanes get in each other's way.
+const small = 200
+
+// reached calls the hooks' address as a vendor would. Some guardrails (resource control policies, proxies) show themselves in
+// no simulation, only there.
+func (a account) reached(ctx context.Context, o options) error {
+	s, err := a.describe(ctx, o.stack)
+	if err != nil || s == nil || s.output("HooksUrl") == "" {
+		return err
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.output("HooksUrl")+"/healthz", nil)
+	if err != nil {
+		return err
+	}
+	resp, err := (&http.Client{Timeout: 20 * time.Second}).Do(req)
+	if err != nil {
+		fmt.Fprintf(o.out, "The hooks' address could not be called from this machine (%v); call it from elsewhere before vendors are told of it.\n", err)
+		return nil
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode == http.StatusForbidden {
+		return fmt.Errorf("the hooks' address answers 403: something in the organisation refuses public Function URLs. Deploy with --context hooks=httpapi")
+	}
+	if resp.StatusCode != http.StatusOK {
+		return fmt.Errorf("the hooks' address answers %d: look at the log of %s-receive", resp.StatusCode, o.stack)
+	}
+	fmt.Fprintln(o.out, "The hooks' address answers.")
+	return nil
 }
 
 // role gives the ARN of the role behind a session.

@@ -22,6 +22,8 @@ import (
 	"strings"
 
 	awsconfig "github.com/aws/aws-sdk-go-v2/config"
+
+	"rapport/shared/cost"
 )
 
 // options of a call.
@@ -111,7 +113,7 @@ func up(ctx context.Context, a account, o options) error {
 	if len(found.stops) > 0 {
 		return fmt.Errorf("it would fail:\n  %s", strings.Join(found.stops, "\n  "))
 	}
-	fmt.Fprint(o.out, costs)
+	fmt.Fprint(o.out, costs(o.region))
 	question := fmt.Sprintf("Deploy %s into account %s, %s?", o.stack, found.account, o.region)
 	if o.changeset {
 		question = fmt.Sprintf("Make a change set of %s in account %s, %s?", o.stack, found.account, o.region)
@@ -139,15 +141,37 @@ func up(ctx context.Context, a account, o options) error {
 		fmt.Fprintf(o.out, "The change set is %s-change of stack %s; the plain template is cdk.out/%s.template.json. Nothing was changed.\n", o.stack, o.stack, o.stack)
 		return nil
 	}
-	return outputs(ctx, a, o)
+	if err := outputs(ctx, a, o); err != nil {
+		return err
+	}
+	if choice(o.rest, "hooks", "url") == "url" {
+		return a.reached(ctx, o)
+	}
+	return nil
 }
 
-// costs is what an operator should know before saying yes. List prices of November 2026, docs/aws.md says how they come about.
-const costs = `What it costs (list prices, November 2026, without free tier):
-  waiting     a month: 0.8 to 2.1 USD for listening at eight queues, 1.30 USD for the alarms, 3 USD for the dashboard
-              (a million queue calls, ten metrics of alarms, ten of our own and three dashboards are free in every account: 0.7 to 2.0 USD remain)
-  working     about 0.01 USD per 1,000 mentions, CRM side not counted
-`
+// costs is what an operator should know before saying yes, reckoned as `rapport cost --plan` does.
+func costs(region string) string {
+	idle, err := cost.Volumes{Region: region}.Bill()
+	if err != nil { // prices of few regions are written down
+		idle, err = cost.Volumes{}.Bill()
+	}
+	if err != nil {
+		return ""
+	}
+	work, list, err := cost.Lean(idle.Region, "webhook")
+	if err != nil {
+		return ""
+	}
+	var b strings.Builder
+	fmt.Fprintf(&b, "cost        a month of waiting, list prices of %s, %s:\n", idle.Region, idle.Date)
+	for _, i := range idle.Items {
+		fmt.Fprintf(&b, "            %6.2f USD  %s\n", i.USD, i.What)
+	}
+	fmt.Fprintf(&b, "            %6.2f USD  together; %.2f where nothing else uses what every account has free each month\n", idle.AWS, idle.AWS-cost.Sum(idle.Free))
+	fmt.Fprintf(&b, "            %6.4f USD  for each 1,000 mentions of the simplest kind in full batches; three to ten times that with cases and one by one\n", list.USD(work)/1000)
+	return b.String()
+}
 
 func cdk(ctx context.Context, o options, args ...string) error {
 	c := exec.CommandContext(ctx, "scripts/cdk.sh", args...)

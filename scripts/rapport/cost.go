@@ -81,27 +81,48 @@ func bill(c *cobra.Command, f *flags, file, region string) error {
 	if f.json {
 		return printJSON(c.OutOrStdout(), b)
 	}
+	list, err := cost.Of(b.Region)
+	if err != nil {
+		return err
+	}
 	w := c.OutOrStdout()
 	fmt.Fprintf(w, "A month of %s mentions on AWS, reckoned: %s, %s\n%s\n\n", thousands(b.Mentions), b.Region, b.Date, b.Source)
 	fmt.Fprintf(w, "%-18s %14s %-12s %10s\n", "what", "count", "", "USD")
-	for _, i := range b.Items {
-		fmt.Fprintf(w, "%-18s %14s %-12s %10.4f\n", i.What, thousands(i.Count), i.Unit, i.USD)
-	}
+	tellBill(w, b.Items)
 	fmt.Fprintf(w, "%-18s %14s %-12s %10.4f\n\n", "AWS", "", "", b.AWS)
 	fmt.Fprintf(w, "%-18s %14s %12s %10s %12s\n", "stream", "mentions", "per million", "AWS USD", "fees USD")
 	for _, s := range b.Streams {
 		fmt.Fprintf(w, "%-18s %14s %12.2f %10.4f %12.2f\n", s.Name, thousands(s.Mentions), s.PerMillion, s.AWS, s.Fees)
 	}
-	fmt.Fprintf(w, "%-18s %14s %12s %10.4f\n", "waiting", "", "", b.Idle)
+	watch, free := cost.Sum(b.Watch), cost.Sum(b.Free)
+	fmt.Fprintf(w, "%-18s %14s %12s %10.4f\n%-18s %14s %12s %10.4f\n", "waiting", "", "", b.Idle, "watching", "", "", watch)
+	if len(b.Streams) > 0 {
+		fmt.Fprintf(w, "\nof that, waiting\n")
+		tellBill(w, b.Waiting)
+	}
+	fmt.Fprintf(w, "\nof all that, every account has free each month, shared with what else runs there\n")
+	tellBill(w, b.Free)
+	fmt.Fprintf(w, "%-18s %14s %-12s %10.4f\n", "AWS, alone there", "", "", b.AWS-free)
 	for _, one := range b.CRMs {
 		fmt.Fprintf(w, "\n%s has to bear about %s calls a day", one.Name, thousands(one.Calls))
 		if one.Share > 0 {
 			fmt.Fprintf(w, ", %.1f %% of its quota", one.Share)
 		}
 	}
+	if len(b.Streams) == 0 {
+		fmt.Fprintf(w, "\n\n%.2f USD: a stack in which nothing comes\n", b.USD)
+		return nil
+	}
 	fmt.Fprintf(w, "\nbatches of about %.1f messages when they come in, %.1f when they are delivered: fuller ones are cheaper\n", b.Enrich, b.Deliver)
-	fmt.Fprintf(w, "not in it: alarms, metrics and dashboard, storage, waiting for networks and CRMs, what CRMs charge\n\n%.2f USD: %.2f of AWS, %.2f of networks\n", b.USD, b.AWS, b.Fees)
+	fmt.Fprintf(w, "not in it: our own metrics (%.2f USD each for a whole month in which it has values), storage, waiting for networks and CRMs, what CRMs charge\n\n%.2f USD: %.2f of AWS, %.2f of networks\n", list.Metric, b.USD, b.AWS, b.Fees)
 	return nil
+}
+
+// tellBill prints the lines of a bill.
+func tellBill(w io.Writer, items []cost.Item) {
+	for _, i := range items {
+		fmt.Fprintf(w, "%-18s %14s %-12s %10.4f\n", i.What, thousands(i.Count), i.Unit, i.USD)
+	}
 }
 
 // tellCost prints what a stretch of time cost.

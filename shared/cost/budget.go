@@ -32,7 +32,11 @@ func Budgets() []Budget {
 		{LeanPoll, "USD in eu-central-1", 3.60, "the same units; there the table's cost 22 % more"},
 		{Strangers, "items of authors", 1000, "a stranger is one item"},
 		{Strangers, "other items", 2000, "mention and line; nothing that others wait for"},
-		{Idle, "USD in us-east-1", 2.00, "clock, report and listening; alarms, metrics and dashboard are the stack's and not counted here"},
-		{Idle, "USD in eu-central-1", 2.00, "the same"},
+		{Idle, "USD in us-east-1", 1.50, "clock, report and listening"},
+		{Idle, "USD in eu-central-1", 1.55, "the same"},
+		{Idle, "USD in us-east-1 with alarms", 2.70, "12 metrics that alarms look at, 0.10 each, of which every account has ten free; so that less than 2 are paid"},
+		{Idle, "USD in eu-central-1 with alarms", 2.75, "the same"},
+		{Idle, "USD in us-east-1 paid", 2.00, "what an account pays that has nothing else: a million calls of queues, ten metrics of alarms and the dashboard are free, at any age"},
+		{Idle, "USD in eu-central-1 paid", 2.00, "the same"},
 	}
 }

@@ -8,7 +8,7 @@ import (
 
 func TestLists(t *testing.T) {
 	for _, l := range Lists() {
-		if l.Region == "" || l.Date == "" || l.Source == "" || min(l.Invocation, l.GBSecond, l.Request, l.Write, l.Read, l.Put, l.Schedule, l.LogGB) <= 0 {
+		if l.Region == "" || l.Date == "" || l.Source == "" || min(l.Invocation, l.GBSecond, l.Request, l.Write, l.Read, l.Put, l.Schedule, l.LogGB, l.Look, l.Alarm, l.Metric, l.Dashboard) <= 0 {
 			t.Errorf("the list of %q is not complete: %+v", l.Region, l)
 		}
 	}
@@ -18,8 +18,8 @@ func TestLists(t *testing.T) {
 	if _, err := Of("mars-1"); err == nil || !strings.Contains(err.Error(), "eu-central-1, us-east-1") {
 		t.Errorf("an unknown region: %v", err)
 	}
-	one := Usage{1, 1, 1, 1, 1, 1, 1, 1}
-	if two := one.Plus(one); two != one.Times(2) || len(Lists()[0].Items(one)) != 8 {
+	one := Usage{1, 1, 1, 1, 1, 1, 1, 1, 1}
+	if two := one.Plus(one); two != one.Times(2) || len(Lists()[0].Items(one)) != 9 {
 		t.Errorf("one and one are %+v", two)
 	}
 }
@@ -46,7 +46,7 @@ func TestBill(t *testing.T) {
 	for _, s := range b.Streams {
 		parts += s.AWS
 	}
-	if b.Mentions != 36000 || math.Abs(parts+b.Idle-b.AWS) > 1e-9 || math.Abs(b.Fees-30) > 1e-9 || math.Abs(b.USD-b.AWS-b.Fees) > 1e-9 {
+	if b.Mentions != 36000 || math.Abs(parts+b.Idle+Sum(b.Watch)-b.AWS) > 1e-9 || math.Abs(b.Fees-30) > 1e-9 || math.Abs(b.USD-b.AWS-b.Fees) > 1e-9 {
 		t.Errorf("the parts do not add up: %+v", b)
 	}
 	if b.Enrich != 1 || b.Streams[0].PerMillion < 8 { // so few come one by one, which costs more than full batches
@@ -68,7 +68,6 @@ func TestBill(t *testing.T) {
 
 func TestWrongVolumes(t *testing.T) {
 	for text, want := range map[string]string{
-		"streams: []": "name at least one",
 		"streams: [{name: a, by: pigeon, mentions: 1}]":          `a: by is "pigeon"`,
 		"streams: [{name: a, by: webhook, mentions: -1}]":        "not negative",
 		"streams: [{name: a, by: webhook, talk: 120}]":           "0 to 100",

@@ -1,6 +1,7 @@
 package cost
 
 import (
+	"bytes"
 	"errors"
 	"math"
 	"time"
@@ -56,6 +57,9 @@ type Bill struct {
 	CRMs     []Calling `json:"crms"`
 	Items    []Item    `json:"items"` // of AWS, all together
 	Idle     float64   `json:"idle_usd"`
+	Waiting  []Item    `json:"waiting"` // what Idle consists of
+	Watch    []Item    `json:"watch"`   // alarms and dashboard, which are charged by the month
+	Free     []Item    `json:"free"`    // what every account has free each month, as far as this uses it
 	AWS      float64   `json:"aws_usd"`
 	Fees     float64   `json:"fees_usd"`
 	USD      float64   `json:"usd"`
@@ -88,6 +92,9 @@ const (
 // Parse reads volumes. Invalid says what is wrong, and where.
 func Parse(text []byte) (Volumes, error) {
 	var v Volumes
+	if len(bytes.TrimSpace(text)) == 0 { // nothing is planned: what waiting costs
+		return v, v.check()
+	}
 	if err := yaml.Load(text, &v, yaml.WithKnownFields()); err != nil {
 		return v, fault.New(fault.Invalid, "the volumes cannot be read: %w", err)
 	}
@@ -108,9 +115,6 @@ func (v *Volumes) check() error {
 	}
 	if v.Hours < 0 || v.Hours > maxHours || v.Window < 0 || v.Batch < 0 || v.Batch > most {
 		say("hours are 0 to 24, window is not negative, batch is 1 to %d", most)
-	}
-	if len(v.Streams) == 0 {
-		say("streams: name at least one, such as {name: monitor, by: webhook, mentions: 30000}")
 	}
 	for i := range v.Streams {
 		s := &v.Streams[i]
@@ -168,7 +172,8 @@ func (v Volumes) Bill() (Bill, error) {
 		b.Mentions, b.Fees = b.Mentions+s.Mentions, b.Fees+p.Fees
 	}
 	idle := Waiting(days * 24)
-	b.Idle, total = list.USD(idle), total.Plus(idle)
+	b.Waiting, b.Watch = list.Items(idle), list.Watching()
+	b.Idle, total = Sum(b.Waiting), total.Plus(idle)
 	for i, c := range v.CRMs {
 		one := Calling{Name: c.Name, Calls: calls[i] / days}
 		if c.Daily > 0 {
@@ -176,7 +181,8 @@ func (v Volumes) Bill() (Bill, error) {
 		}
 		b.CRMs = append(b.CRMs, one)
 	}
-	b.Items = list.Items(total)
+	b.Items = append(list.Items(total), b.Watch...)
+	b.Free = list.free(total)
 	b.AWS = Sum(b.Items)
 	b.USD = b.AWS + b.Fees
 	return b, nil
@@ -185,7 +191,14 @@ func (v Volumes) Bill() (Bill, error) {
 // Waiting is what so many hours use in which nothing comes.
 func Waiting(hours float64) Usage {
 	u := Tick.Of(1).Times(60).Plus(Quarter.Of(1).Times(4))
-	return u.Plus(Listen.Of(1).Times(float64(len(topology.Queues())))).Times(hours)
+	for _, q := range topology.Queues() {
+		if q.Masses {
+			u = u.Plus(ListenBound.Of(1))
+		} else {
+			u = u.Plus(Listen.Of(1))
+		}
+	}
+	return u.Times(hours)
 }
 
 // fill reckons how full batches are: what comes within the window, and what one message brings. Deliveries come in the

@@ -25,6 +25,7 @@ const (
 	Tick                     // one minute of the clock, with its looks at two accounts
 	Quarter                  // one waking of report, which the clock does every quarter of an hour
 	Listen                   // one queue's trigger that waits for an hour
+	ListenBound              // the same, where the calls of a lane are bounded
 )
 
 // Log lines of a function, with the 26 bytes that the service adds to each, in GB. A line is written for each call and each
@@ -69,7 +70,9 @@ func (s Step) Of(fill float64) Usage {
 	case Quarter:
 		return Usage{Invocations: 1, GBSeconds: 0.25 * 0.3, Requests: 16, Reads: 10, LogGB: BatchLine}
 	case Listen: // two pollers at all times, each asking every twenty seconds
-		return Usage{Requests: 2 * float64(time.Hour) / float64(20*time.Second)}
+		return Usage{Looks: 2 * float64(time.Hour) / float64(20*time.Second)}
+	case ListenBound: // Lambda does not go below five there: https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html
+		return Usage{Looks: 5 * float64(time.Hour) / float64(20*time.Second)}
 	}
 	return Usage{}
 }

@@ -23,3 +23,6 @@ const (
 	MetricWritten     = "Written"        // count, of a batch of deliver: records that a CRM took
 	MetricReceived    = "Received"       // count: genuine calls of hooks
 )
+
+// AlarmMetrics is how many metrics the alarms of a stack look at; each is charged.
+const AlarmMetrics = 12

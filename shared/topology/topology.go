@@ -40,6 +40,8 @@ type Queue struct {
 	Name       string
 	Does       string
 	Visibility time.Duration // at least six times the limit of the function it wakes
+	Workers    int           // batches at once on Lambda, where calls are bounded
+	Masses     bool          // masses come at once: always bounded. A bound keeps Lambda from listening less while nothing comes
 }
 
 // The lanes.
@@ -57,14 +59,14 @@ const (
 // Queues lists every lane.
 func Queues() []Queue {
 	return []Queue{
-		{MentionsLive, "raw events from webhooks and live polls", 6 * time.Minute},
-		{MentionsBulk, "raw events from backfill and first reads", 6 * time.Minute},
-		{DeliverUrgent, "pointers to what a CRM must hold soon: complaints, cases, protected customers", 6 * time.Minute},
-		{DeliverBulk, "pointers to what a CRM must hold", 6 * time.Minute},
-		{Changes, "what somebody changed in a CRM", 6 * time.Minute},
-		{Replies, "answers on their way to a network", 6 * time.Minute},
-		{Polls, "accounts whose time has come to be read", 6 * time.Minute},
-		{Jobs, "pages of long work", 30 * time.Minute},
+		{MentionsLive, "raw events from webhooks and live polls", 6 * time.Minute, 20, false},
+		{MentionsBulk, "raw events from backfill and first reads", 6 * time.Minute, 4, true},
+		{DeliverUrgent, "pointers to what a CRM must hold soon: complaints, cases, protected customers", 6 * time.Minute, 10, false},
+		{DeliverBulk, "pointers to what a CRM must hold", 6 * time.Minute, 10, true},
+		{Changes, "what somebody changed in a CRM", 6 * time.Minute, 5, false},
+		{Replies, "answers on their way to a network", 6 * time.Minute, 2, false},
+		{Polls, "accounts whose time has come to be read", 6 * time.Minute, 10, false},
+		{Jobs, "pages of long work", 30 * time.Minute, 2, false},
 	}
 }
 

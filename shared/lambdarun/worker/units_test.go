@@ -406,7 +406,13 @@ func idle(t *testing.T) {
 	like(t, "an hour in which nothing comes", u, want)
 	got := map[string]float64{}
 	for _, l := range cost.Lists() {
-		got["USD in "+l.Region] = l.USD(cost.Waiting(30 * 24))
+		empty, err := cost.Volumes{Region: l.Region}.Bill()
+		if err != nil {
+			t.Fatal(err)
+		}
+		got["USD in "+l.Region] = empty.Idle
+		got["USD in "+l.Region+" with alarms"] = empty.Idle + empty.Watch[0].USD
+		got["USD in "+l.Region+" paid"] = empty.AWS - cost.Sum(empty.Free)
 	}
 	within(t, cost.Idle, got)
 }

@@ -1,0 +1,82 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"os"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/spf13/cobra"
+)
+
+// athome are the commands that need no data: they run on this machine whatever --stack says, or group others.
+var athome = []string{"", "up", "demo", "console", "send", "validate", "config", "privacy", "verify", "completion", "help"}
+
+// onStack are the commands that work on a deployed stack, with what they want to be told.
+var onStack = map[string]string{
+	"audit": "", "backfill": "social --from 2026-11-01", "config apply": "rapport.yaml", "config diff": "1", "config get": "", "config history": "",
+	"config promote": "--to test", "config rollback": "1", "connect": "social", "correct": "social:1 --sentiment neutral", "corrections": "", "cost": "",
+	"doctor": "", "erase": "social:1", "explain": "social:1", "ledger": "", "ledger export": "--from 2026-11-01", "ledger reconcile": "social --from 2026-11-01 --to 2026-11-02",
+	"ledger seal": "", "ledger verify": "", "privacy access": "social:1", "privacy hold": "social:1 --why dispute", "privacy holds": "", "privacy lift": "1",
+	"privacy report": "", "privacy scan": "", "queue": "", "queue redrive": "crm", "quota": "", "replay": "", "replay status": "1", "restore": "",
+	"setup": "crm", "sync": "crm", "undo": "--event social:1", "verify receipts": "",
+}
+
+// TestStackRunsEveryCommand plays every command there is with --stack: each must look for the stack, with the caller's own
+// credentials, and say that it is not there. A new command stands in neither list until somebody thought of it.
+func TestStackRunsEveryCommand(t *testing.T) {
+	var asked atomic.Int32
+	aws := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		form, _ := url.ParseQuery(string(body))
+		if form.Get("Action") == "DescribeStacks" && form.Get("StackName") == "nordlicht-test" && strings.Contains(r.Header.Get("Authorization"), "Credential=AKIDNORDLICHT/") {
+			asked.Add(1)
+		}
+		w.WriteHeader(http.StatusBadRequest)
+		fmt.Fprint(w, `<ErrorResponse><Error><Code>ValidationError</Code><Message>Stack with id nordlicht-test does not exist</Message></Error></ErrorResponse>`)
+	}))
+	defer aws.Close()
+	t.Chdir(t.TempDir())
+	for name, value := range map[string]string{"AWS_ENDPOINT_URL": aws.URL, "AWS_REGION": "eu-central-1", "AWS_ACCESS_KEY_ID": "AKIDNORDLICHT", "AWS_SECRET_ACCESS_KEY": "test",
+		"AWS_CONFIG_FILE": "none", "AWS_SHARED_CREDENTIALS_FILE": "none", "AWS_EC2_METADATA_DISABLED": "true"} {
+		t.Setenv(name, value)
+	}
+	if err := os.WriteFile("rapport.yaml", []byte("version: 1\nbrands: [{name: nordlicht}]\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var walk func(c *cobra.Command)
+	walk = func(c *cobra.Command) {
+		for _, sub := range c.Commands() {
+			walk(sub)
+		}
+		name := strings.TrimSpace(strings.TrimPrefix(c.CommandPath(), "rapport"))
+		args, listed := onStack[name]
+		if !listed {
+			for _, other := range athome {
+				if name == other || strings.HasPrefix(name, "completion ") {
+					return
+				}
+			}
+			t.Errorf("nobody said whether rapport %s works on a deployed stack", name)
+			return
+		}
+		before := asked.Load()
+		root := command()
+		root.SetArgs(append(append(strings.Fields(name), strings.Fields(args)...), "--stack", "nordlicht-test"))
+		var out bytes.Buffer
+		root.SetOut(&out)
+		root.SetErr(&out)
+		root.SetIn(strings.NewReader(""))
+		err := root.ExecuteContext(t.Context())
+		if asked.Load() == before || err == nil || !strings.Contains(err.Error(), "nordlicht-test") {
+			t.Errorf("rapport %s %s --stack nordlicht-test did not look for the stack: %v", name, args, err)
+		}
+	}
+	walk(command())
+}
