@@ -130,7 +130,7 @@ func (c *Console) ownRoutes() []route {
 		{"GET", "/mapping", reading, "mappings", "what is mapped to which object of which CRM", true, c.mappings},
 		{"GET", "/mapping/{account}/{index}", reading, "mapping", "one mapped object: the CRM's fields and what fills them", true, c.mapping},
 		{"POST", "/mapping/{account}/{index}", admins, "", "put a field into the draft: field, value, wins, once", true, c.setField},
-		{"POST", "/mapping/{account}/{index}/preview", reading, "", "check an expression and show the record a mention would make: field, value, sample", true, c.preview},
+		{"POST", "/mapping/{account}/{index}/preview", admins, "", "check an expression and show the record a mention would make: field, value, sample", true, c.preview},
 		{"POST", "/mapping/{account}/learn", operating, "", "read the CRM's fields anew", true, c.learn},
 		{"POST", "/mapping/{account}/own", admins, "", "copy the default mapping into the draft, to change it", true, c.own},
 
