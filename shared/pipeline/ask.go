@@ -29,7 +29,7 @@ func (b *delivering) prepare(ctx context.Context) error {
 			continue
 		}
 		for _, kind := range flow.Kinds {
-			if t.asks(kind) {
+			if t.asks(kind) && !(t.passed && kind == flow.KindMention) {
 				b.ask(ctx, t, kind)
 			}
 		}
@@ -59,15 +59,17 @@ func (b *delivering) behind(ctx context.Context, t *task) error {
 	if row == nil || row.Value.Revision < 2 || !t.asks(flow.KindMention) || t.Place.Part == "" && len(t.Kinds) == 0 {
 		return nil
 	}
-	for _, e := range row.Value.Events {
+	for i, e := range row.Value.Events {
 		line, err := b.p.lines.One(ctx, e.Line.Part, e.Line.Sort)
 		if err != nil {
 			return err
 		}
 		d := line.Value.Delivery(t.Account)
 		if e.Line == t.Place { // a copy of a message that was settled knows too little to write again
-			t.done = d != nil && !d.State.Open()
-			return nil
+			if t.done = d != nil && !d.State.Open(); t.done || b.p.Ports.Exact {
+				return nil
+			}
+			return b.passed(ctx, t, row.Value.Events[i+1:])
 		}
 		if d == nil {
 			continue
@@ -78,6 +80,24 @@ func (b *delivering) behind(ctx context.Context, t *task) error {
 		}
 		if left := b.p.Ports.Fence - b.p.now().Sub(d.At); left > 0 {
 			return fault.Wait(fault.Transient, left, "an earlier revision was delivered just now")
+		}
+	}
+	return nil
+}
+
+// passed looks whether a later revision has a delivery of its own. Then a task leaves the mention's record to that one, which
+// waits for it: a slow copy of the task's own message may still write what it read before.
+func (b *delivering) passed(ctx context.Context, t *task, later []EventRef) error {
+	for _, e := range later {
+		line, err := b.p.lines.One(ctx, e.Line.Part, e.Line.Sort)
+		switch {
+		case err != nil:
+			return err
+		case line.Version == 0:
+			return fault.Wait(fault.Transient, 2*time.Second, "a later revision is being taken in")
+		case line.Value.Delivery(t.Account) != nil:
+			t.passed = true
+			return nil
 		}
 	}
 	return nil

@@ -59,7 +59,8 @@ func (p *Pipeline) commit(ctx context.Context, plan *Plan, w *world, todo []*one
 		}
 	}
 	for _, a := range w.alerts {
-		if slices.Contains(lines, a.of) {
+		// What has no line yet comes again, and is told then.
+		if slices.Contains(lines, a.of) && !slices.ContainsFunc(failed, func(f failure) bool { return f.one == a.of }) {
 			p.Ports.Log.Warn("alert", "mention", a.of.event.Mention.ID, "account", a.of.account.Name, "say", a.say)
 			if err := p.notify(ctx, plan, a.of.event.Mention.Brand, alertMention, alertMention, a.of.event.Mention.ID); err != nil {
 				failed = append(failed, failure{a.of, err})
@@ -394,7 +395,9 @@ func (p *Pipeline) deliveries(w *world, o *one, row *store.Row[ledger.Line], aga
 		t.Account, t.Mention, t.Attempted = d.Account, o.event.Mention.ID, again
 		if m := w.mentions[t.Mention]; m != nil {
 			d := m.Value.Decision
-			t.Seen = m.Version
+			if !o.resumed { // else an edit may have got past this line, which was not there: a glance would not do
+				t.Seen = m.Version
+			}
 			if d.Conversation != nil {
 				t.Conversation = d.Conversation.ID
 			}

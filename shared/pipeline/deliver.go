@@ -34,6 +34,7 @@ type task struct {
 	prints   map[string]string // what that revision wrote into fields that humans may change
 	first    []string          // kinds it came for
 	done     bool
+	passed   bool  // a later revision tells what it came for of the mention
 	err      error // infrastructure: the message goes back to its queue
 }
 

@@ -11,6 +11,7 @@ import (
 	"rapport/shared/fault"
 	"rapport/shared/flow"
 	"rapport/shared/ledger"
+	"rapport/shared/mapping"
 )
 
 // conclude gives every task its verdict and writes it down. What is dead is kept for redrive before its line says so.
@@ -88,6 +89,13 @@ func (b *delivering) spent(t *task) bool {
 // what never will pass: one bad record does not keep the others from being written. Else the worst decides.
 func (b *delivering) judge(t *task) verdict {
 	v := verdict{state: ledger.Unchanged}
+	if len(t.wants) == 0 && t.passed {
+		brand := b.mentions[t.Mention].Value.Mention.Brand
+		if !slices.ContainsFunc(b.plan.Mapping.For(b.conf.Name, flow.KindMention, brand), func(m *mapping.Target) bool { return b.conf.Writes(m.Object(), brand) }) {
+			v.state, v.reason = ledger.NotAllowed, "observe mode"
+		}
+		return v
+	}
 	if len(t.wants) == 0 && t.Bad == "" {
 		return verdict{state: ledger.NotAllowed, reason: b.nothing(t)}
 	}
