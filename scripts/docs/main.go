@@ -23,6 +23,7 @@ func pages() []page {
 		{"docs/privacy/en/retention.md", func() ([]byte, error) { return retention("en") }},
 		{"docs/privacy/de/retention.md", func() ([]byte, error) { return retention("de") }},
 		{"docs/works-council.md", staffPage},
+		{"docs/reports.md", reportPage},
 		{"docs/security.md", securityPage},
 		{"docs/score.md", scorePage},
 	}

@@ -21,6 +21,7 @@ type Document struct {
 	Score    Score               `yaml:"score,omitempty" json:"score,omitzero"`
 	Alerts   []Alert             `yaml:"alerts,omitempty" json:"alerts,omitempty"` // whom crises and grave mentions are told
 	Basis    Basis               `yaml:"basis,omitempty" json:"basis,omitzero"`
+	Reports  Reports             `yaml:"reports,omitempty" json:"reports,omitzero"`
 	Retain   Retain              `yaml:"retain,omitempty" json:"retain,omitzero"`
 	Roles    map[string][]string `yaml:"roles,omitempty" json:"roles,omitempty"`               // console: role → groups of the log-in's provider that have it for all brands
 	Overlays map[string]Overlay  `yaml:"environments,omitempty" json:"environments,omitempty"` // what is different in test, production …
@@ -260,6 +261,17 @@ type Score struct {
 // legitimate_interest, consent, or none. A purpose that is not named has its default: service and matching
 // legitimate_interest, scoring legitimate_interest, product and marketing none.
 type Basis map[string]string
+
+// Reports says what reports may tell besides what they always do.
+type Reports struct {
+	Agents Agents `yaml:"agents,omitempty" json:"agents,omitzero"`
+}
+
+// Agents switches figures of single members of the staff on: of cases by their owner in the CRM. They do not exist otherwise.
+type Agents struct {
+	On     bool   `yaml:"on,omitempty" json:"on,omitempty"`         // not set = there are none
+	Reason string `yaml:"reason,omitempty" json:"reason,omitempty"` // why; stands on every page that shows them
+}
 
 // Retain says how long content is kept: content, receipts → "8760h".
 type Retain map[string]string

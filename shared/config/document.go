@@ -20,7 +20,8 @@ func document(d *decoder, n *yaml.Node, path string, v *Document) {
 			d.object(n, path, keys{"name": text(&v.Name, isName), "url": text(&v.URL, isAddress), "secret": text(&v.Secret, isReference), "brands": texts(&v.Brands),
 				"on": texts(&v.On, oneOf("alerts.on"))}, "name", "url")
 		}),
-		"score": func(d *decoder, n *yaml.Node, path string) { score(d, n, path, &v.Score) },
+		"score":   func(d *decoder, n *yaml.Node, path string) { score(d, n, path, &v.Score) },
+		"reports": func(d *decoder, n *yaml.Node, path string) { reports(d, n, path, &v.Reports) },
 		"basis": func(d *decoder, n *yaml.Node, path string) {
 			textMap((*map[string]string)(&v.Basis), oneOf("basis"), oneOf("basis.*"))(d, n, path)
 		},
@@ -76,6 +77,15 @@ func escalation(d *decoder, n *yaml.Node, path string, v *Escalation) {
 		"departments": texts(&v.Departments, notEmpty), "queues": texts(&v.Queues, notEmpty), "priorities": texts(&v.Priorities, priority),
 		"priority": text(&v.Priority, priority), "department": text(&v.Department, notEmpty), "alert": flag(&v.Alert),
 	}, "name")
+}
+
+func reports(d *decoder, n *yaml.Node, path string, v *Reports) {
+	d.object(n, path, keys{"agents": func(d *decoder, n *yaml.Node, path string) {
+		d.object(n, path, keys{"on": flag(&v.Agents.On), "reason": text(&v.Agents.Reason, notEmpty)})
+		if v.Agents.On && v.Agents.Reason == "" {
+			d.fail(n, path, "", "figures of single members of the staff need a reason: write reason: and why, as it was agreed with them")
+		}
+	}})
 }
 
 func calendar(d *decoder, n *yaml.Node, path string, v *Calendar) {

@@ -268,7 +268,7 @@ func (w *draft) open(text string, previous *flow.Conversation) *flow.Conversatio
 	id := flow.ConversationID(w.m.Account, w.m.Thread(), w.m.Author.ID, private(*w.m))
 	c := &flow.Conversation{
 		ID: id, Account: w.m.Account, Brand: w.m.Brand, Network: w.m.Network, Private: private(*w.m), Status: flow.Open, Number: 1,
-		Opened: w.said().UTC(), Start: w.m.ID, Source: w.source(), Department: w.Department, Queue: w.queue(), Priority: w.Priority, Severity: w.Severity, Action: w.Action,
+		Opened: w.said().UTC(), Start: w.m.ID, Received: w.in.Received, Source: w.source(), Department: w.Department, Queue: w.queue(), Priority: w.Priority, Severity: w.Severity, Action: w.Action,
 	}
 	if !c.Private {
 		c.Root = w.m.Thread()

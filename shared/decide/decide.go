@@ -37,11 +37,12 @@ const UnknownKeys = "matching keys"
 
 // Inputs is everything a decision may look at.
 type Inputs struct {
-	Now    time.Time  `json:"now" expr:"now"`       // when it was gathered
-	Config string     `json:"config" expr:"config"` // hash of the configuration
-	Model  string     `json:"model" expr:"model"`   // version of the text models
-	Event  flow.Event `json:"event" expr:"event"`
-	Source string     `json:"source" expr:"source"` // live, history, test
+	Now      time.Time  `json:"now" expr:"now"`                    // when it was gathered
+	Received time.Time  `json:"received,omitzero" expr:"received"` // when what tells of it came
+	Config   string     `json:"config" expr:"config"`              // hash of the configuration
+	Model    string     `json:"model" expr:"model"`                // version of the text models
+	Event    flow.Event `json:"event" expr:"event"`
+	Source   string     `json:"source" expr:"source"` // live, history, test
 
 	Known        *flow.Author       `json:"known,omitempty" expr:"known"`               // the author as last seen
 	Seen         Seen               `json:"seen,omitzero" expr:"seen"`                  // what the author did so far

@@ -39,6 +39,7 @@ type Conversation struct {
 	Previous   string    `json:"previous,omitempty" expr:"previous"` // the conversation before, when this one follows a closed one
 	Opened     time.Time `json:"opened,omitzero" expr:"opened"`
 	Start      string    `json:"start,omitempty" expr:"start"`            // the mention that opened it
+	Received   time.Time `json:"received,omitzero" expr:"received"`       // when that came
 	Owed       time.Time `json:"owed,omitzero" expr:"owed"`               // since when the brand's first answer is waited for; zero = none is
 	First      time.Time `json:"first,omitzero" expr:"first"`             // when the brand said something for the first time after that
 	SLA        string    `json:"sla,omitempty" expr:"sla"`                // of the first answer: kept or missed; "" = none was owed by a time, or it is not decided

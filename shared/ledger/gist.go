@@ -9,6 +9,10 @@ type Gist struct {
 	Reach      int      `json:"reach,omitempty"`    // class of the author's followers, see Reach
 	Department string   `json:"department,omitempty"`
 	Topics     []string `json:"topics,omitempty"` // names from the configuration
+	Queue      string   `json:"queue,omitempty"`  // the routing rule that sent it to its department
+	Opens      bool     `json:"opens,omitempty"`  // it opened a conversation
+	Score      int      `json:"score,omitempty"`  // of the author, where that may be
+	Heard      int      `json:"heard,omitempty"`  // the author's followers, where told
 	Own        bool     `json:"own,omitempty"`    // the brand's own words
 	Again      bool     `json:"again,omitempty"`  // the mention was known before: an edit, which counts no second time
 	Print      string   `json:"print,omitempty"`  // of public words: equal in three of four places where texts are nearly the same; goes with the author
@@ -33,6 +37,6 @@ func (g *Gist) Anonymous() *Gist {
 		return nil
 	}
 	left := *g
-	left.Print, left.Reach = "", 0
+	left.Print, left.Reach, left.Score, left.Heard = "", 0, 0, 0
 	return &left
 }

@@ -305,7 +305,10 @@ func (p *Pipeline) conversation(ctx context.Context, id string) (store.Row[Conve
 // updateConversation changes an exchange wherever it is kept: it may be put aside in between.
 func (p *Pipeline) updateConversation(ctx context.Context, id string, change func(*store.Row[ConversationRow]) bool) (store.Row[ConversationRow], error) {
 	for range 3 {
-		_, sort, err := p.conversation(ctx, id)
+		known, sort, err := p.conversation(ctx, id)
+		if err == nil && known.Version > 0 {
+			err = p.expire(ctx, known.Value.Conversation)
+		}
 		if err != nil {
 			return store.Row[ConversationRow]{}, err
 		}

@@ -32,6 +32,20 @@ func (w *world) sum(o *one, d decide.Decision, again bool) {
 	g.Topics = d.Topics
 	g.Complaint, g.Severity, g.Department = d.Complaint, d.Severity, d.Department
 	g.Reach = ledger.Reach(author.Counted, author.Followers)
+	if author.Counted {
+		g.Heard = author.Followers
+	}
+	if g.Queue = d.Route; d.Route == "text" {
+		g.Queue = ""
+	}
+	if d.Score.Version != "" {
+		g.Score = d.Score.Total
+	}
+	c := d.Conversation // an earlier attempt's is in place already
+	if at := w.exchange(o); exists(at) && (c == nil || c.Start == "") {
+		c = &at.Value.Conversation
+	}
+	g.Opens = c != nil && c.Start == m.ID && c.Received.Equal(o.env.At)
 	if !m.Private {
 		g.Print = pulse.Print(m.Text)
 	}

@@ -28,6 +28,14 @@ func TestGists(t *testing.T) {
 	r.run()
 	var got []*ledger.Gist
 	for _, l := range r.lines() {
+		if g := l.Gist; g != nil && !g.Own { // who is scored, and is heard by so many
+			if g.Opens != g.Complaint || g.Score == 0 && l.Mention != "site:m2" {
+				t.Errorf("%s: %+v", l.Mention, g)
+			}
+			bare := *g
+			bare.Opens, bare.Score, bare.Heard = false, 0, 0
+			l.Gist = &bare
+		}
 		got = append(got, l.Gist)
 	}
 	print := got[0].Print

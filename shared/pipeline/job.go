@@ -194,6 +194,8 @@ func (p *Pipeline) work(ctx context.Context, id string) error {
 		more, err = p.reconcile(ctx, j)
 	case "sync":
 		more, err = p.syncPage(ctx, j)
+	case reportJob:
+		more, err = p.reportPage(ctx, j)
 	case retainJob:
 		more, err = p.retainPage(ctx, j)
 	case JobReplay, JobUndo:

@@ -23,6 +23,7 @@ import (
 	"rapport/shared/mapping"
 	"rapport/shared/network"
 	"rapport/shared/queue"
+	"rapport/shared/report"
 	"rapport/shared/secret"
 	"rapport/shared/store"
 )
@@ -104,6 +105,9 @@ type Pipeline struct {
 	seen          store.Table[SeenRow]
 	hourly        store.Table[HourRow]
 	hours         hours
+	reports       store.Table[report.Day]
+	stale         store.Table[StaleRow]
+	marked        hours // notes of stale days that are there
 	lates         store.Table[LateRow]
 	leaves        store.Table[LeafRow]
 	seals         store.Table[SealRow]
@@ -157,6 +161,7 @@ func New(o Options) *Pipeline {
 	p.patches = store.Table[PatchRow]{Store: o.Store, Name: "patch"}
 	p.due = store.Table[DueRow]{Store: o.Store, Name: "due"}
 	p.seen = store.Table[SeenRow]{Store: o.Store, Name: "seen"}
+	p.reports, p.stale = store.Table[report.Day]{Store: o.Store, Name: "report"}, store.Table[StaleRow]{Store: o.Store, Name: "stale"}
 	p.hourly = store.Table[HourRow]{Store: o.Store, Name: "hour"}
 	p.lates, p.leaves = store.Table[LateRow]{Store: o.Store, Name: "late"}, store.Table[LeafRow]{Store: o.Store, Name: "leaf"}
 	p.seals = store.Table[SealRow]{Store: o.Store, Name: "seal"}

@@ -175,7 +175,7 @@ type alert struct {
 // inputs gathers what the decision may look at.
 func (w *world) inputs(o *one) *decide.Inputs {
 	m := o.event.Mention
-	in := &decide.Inputs{Now: w.now, Config: w.plan.Doc.Hash, Model: decide.Model, Event: o.event, Source: o.line.Source,
+	in := &decide.Inputs{Now: w.now, Received: o.env.At, Config: w.plan.Doc.Hash, Model: decide.Model, Event: o.event, Source: o.line.Source,
 		MayMatch: o.profile.MayMatch, MayScore: o.profile.MayScore}
 	if in.Source == "" {
 		in.Source = "live"
@@ -488,7 +488,7 @@ func (w *world) owe(o *one, d decide.Decision) {
 		}
 	}
 	if len(o.line.Deliveries) == 0 {
-		o.line.Outcome, o.line.Reason = ledger.Filtered, "no CRM account takes it"
+		o.line.Outcome, o.line.Reason = ledger.Filtered, noTaker
 	}
 }
 

@@ -57,6 +57,9 @@ func (p *Pipeline) tickRetain(ctx context.Context) error {
 		return res.Err
 	}
 	_, err = p.Start(ctx, JobRow{ID: "retain-" + now.Format("2006010215"), Kind: retainJob, To: now})
+	if err == nil {
+		_, err = p.Start(ctx, JobRow{ID: "report-" + now.Format("2006010215"), Kind: reportJob, To: now})
+	}
 	return err
 }
 
@@ -273,7 +276,10 @@ func (p *Pipeline) sweepMention(ctx context.Context, plan *Plan, id string, v Me
 // sweepConversation removes an exchange that nothing was added to since a time, else the words of one mention in it.
 func (p *Pipeline) sweepConversation(ctx context.Context, plan *Plan, id, mention string, before time.Time) error {
 	row, err := p.updateConversation(ctx, id, func(r *store.Row[ConversationRow]) bool {
-		changed := false
+		changed := r.Value.Conversation.Start == mention
+		if changed {
+			r.Value.Conversation.Start = ""
+		}
 		for i := range r.Value.Conversation.Turns {
 			if t := &r.Value.Conversation.Turns[i]; t.Mention == mention && t.Text+t.Permalink+t.By != "" {
 				if kind, words, ok := strings.Cut(r.Value.Conversation.Subject, ": "); ok && strings.HasPrefix(strings.Join(strings.Fields(t.Text), " "), strings.TrimSuffix(words, "…")) {

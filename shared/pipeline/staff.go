@@ -33,6 +33,7 @@ func StaffFields() []StaffField {
 		{Type: "config.Version", Field: "by", Table: "config", Path: "by"},
 		{Type: "console.tokenRow", Field: "by", Table: "consoletoken", Path: "by"},
 		{Type: "console.draftRow", Field: "by", Table: "consoledraft", Path: "by"},
+		{Type: "report.Agent", Field: "name"},
 		{Type: "flow.Link", Field: "by"},
 		{Type: "pipeline.Again", Field: "by"},
 		{Type: "flow.Correction", Field: "by"},

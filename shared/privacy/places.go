@@ -86,6 +86,8 @@ func Places() []Place {
 		{Store, "leaf", "pipeline.LeafRow", keepProof, none},
 		{Store, "late", "pipeline.LateRow", keepProof, none},
 		{Store, "hour", "pipeline.HourRow", keepProof, none},
+		{Store, "report", "report.Day", keepProof, none},
+		{Store, "stale", "pipeline.StaleRow", keepProof, none},
 		{Store, "tomb", "pipeline.TombRow", keepProof, none},
 		{Store, "erasure", "pipeline.ErasureRow", keepProof, none},
 		{Store, "access", "pipeline.AccessRow", keepWeek, none},

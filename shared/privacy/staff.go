@@ -5,6 +5,12 @@ func StaffNote(of, field string) Text {
 	return map[string]Text{
 		"flow.Person owner":          {"e-mail address of who owns the record in the CRM, as the CRM tells it", "E-Mail-Adresse der im CRM zuständigen Person, wie das CRM sie meldet"},
 		"flow.Conversation owner":    {"e-mail address of who works on the case in the CRM, as the CRM tells it", "E-Mail-Adresse der im CRM am Vorgang arbeitenden Person, wie das CRM sie meldet"},
+		"report.Agent name":          {"the pseudonym of who owns cases in the CRM; nothing of it is kept unless the configuration asks for it with a reason", "das Pseudonym der im CRM zuständigen Person; nichts davon wird aufbewahrt, solange die Konfiguration es nicht mit Begründung verlangt"},
+		"report.Agent contacts":      {"how many contacts of a day were theirs", "wie viele Kontakte eines Tages bei ihr lagen"},
+		"report.Agent answered":      {"how many of these were answered, by whomever", "wie viele davon beantwortet wurden, von wem auch immer"},
+		"report.Agent promised":      {"for how many an answer was owed by a time", "bei wie vielen eine Frist galt"},
+		"report.Agent kept":          {"how many of these were answered in time", "wie viele davon rechtzeitig beantwortet wurden"},
+		"report.Agent worked":        {"how long the first answers took in working time", "wie lange die ersten Antworten in Arbeitszeit brauchten"},
 		"flow.Link by":               {"the rule that made the link, or the pseudonym of who confirmed it", "die Regel, die die Verbindung hergestellt hat, oder das Pseudonym der Person, die sie bestätigt hat"},
 		"flow.Correction by":         {"the pseudonym of who corrected what a text was read as", "das Pseudonym der Person, die korrigiert hat, wofür ein Text gehalten wurde"},
 		"flow.Correction at":         {"when", "wann"},
