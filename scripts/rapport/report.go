@@ -103,5 +103,8 @@ func minutes(n *int) string {
 	if n == nil {
 		return "–"
 	}
-	return (time.Duration(*n) * time.Minute).String()[:len((time.Duration(*n)*time.Minute).String())-2]
+	if *n == 0 {
+		return "0m"
+	}
+	return strings.TrimSuffix((time.Duration(*n) * time.Minute).String(), "0s")
 }
