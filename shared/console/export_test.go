@@ -25,6 +25,7 @@ func German() map[string]string {
 	all := maps.Clone(german)
 	maps.Copy(all, germanWork)
 	maps.Copy(all, germanRights)
+	maps.Copy(all, germanPulse)
 	return all
 }
 

@@ -45,6 +45,7 @@ type overview struct {
 	Alerts      []row        `json:"alerts"`
 	Accounts    []health     `json:"accounts"`
 	Spent       spent        `json:"spent"`
+	Unusual     []brandPulse `json:"unusual,omitempty"` // brands that are not as usual
 }
 
 type tallied struct {
@@ -175,6 +176,9 @@ func (c *Console) look(ctx context.Context, q *request) (*overview, error) {
 	}
 	o.Unaccounted = max(o.Unaccounted-o.Waiting-o.Parked, 0)
 	if err := c.understand(ctx, q, o, entries); err != nil {
+		return nil, err
+	}
+	if o.Unusual, err = c.unusual(ctx, doc.Brands); err != nil {
 		return nil, err
 	}
 	for _, b := range doc.Brands {

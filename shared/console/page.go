@@ -92,7 +92,7 @@ func (c *Console) navigation(w *who, here string) []group {
 		title string
 		links [][3]string
 	}{
-		{"Watch", [][3]string{{"Overview", "/", "pulse"}, {"Mentions", "/mentions", "list"}, {"Conversations", "/conversations", "talk"}, {"People", "/people", "person"}, {"Failures", "/failures", "alert"}, {"Jobs", "/jobs", "clock"}}},
+		{"Watch", [][3]string{{"Overview", "/", "pulse"}, {"Pulse", "/pulse", "pulse"}, {"Mentions", "/mentions", "list"}, {"Conversations", "/conversations", "talk"}, {"People", "/people", "person"}, {"Failures", "/failures", "alert"}, {"Jobs", "/jobs", "clock"}}},
 		{"Decide", [][3]string{{"Review", "/review", "link"}, {"Answers", "/answers", "send"}}},
 		{"Configure", [][3]string{{"Accounts", "/accounts", "plug"}, {"Webhooks", "/hooks", "hook"}, {"Mapping", "/mapping", "map"}, {"Rules", "/rules", "branch"}, {"Configuration", "/configuration", "file"}}},
 		{"Account for", [][3]string{{"Reports", "/reports", "chart"}, {"Cost", "/costs", "coin"}, {"Ledger", "/ledger", "seal"}, {"Privacy", "/privacy", "shield"}, {"Audit trail", "/audit", "eye"}, {"Access", "/access", "key"}}},
@@ -228,9 +228,9 @@ func tone(state string) string {
 	switch state {
 	case "written", "unchanged", "sent", "done", "closed", "answered", "positive", "ok", "write", "merged":
 		return "good"
-	case "dead", "rejected", "failed", "negative", "urgent", "skip":
+	case "dead", "rejected", "failed", "negative", "urgent", "skip", "crisis":
 		return "bad"
-	case "parked", "open", "queued", "waiting", "draft", "approved", "sending", "running", "high", "update":
+	case "parked", "open", "queued", "waiting", "draft", "approved", "sending", "running", "high", "update", "watch", "cooling":
 		return "warn"
 	case "create", "mention":
 		return "info"

@@ -92,6 +92,7 @@ func (c *Console) table() []route {
 		c.correctRoutes(),
 		c.jobRoutes(),
 		c.promoteRoutes(),
+		c.pulseRoutes(),
 		c.vendorRoutes(),
 	)
 }
