@@ -26,12 +26,18 @@ func main() {
 	write := flag.Bool("write", false, "write docs/understanding.md")
 	dev := flag.Bool("dev", false, "only sets that may be looked at: nothing held back, nothing public")
 	date := flag.String("date", time.Now().UTC().Format(time.DateOnly), "the date to write")
+	alone := flag.Bool("pulse", false, "only spikes and crises")
 	flag.Parse()
+	if *alone {
+		fmt.Print(markdown(pulses(*public)))
+		return
+	}
 	table, err := measure(*public, *dev)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "eval:", err)
 		os.Exit(1)
 	}
+	table = append(table, pulses(*public)...)
 	text := markdown(table)
 	fmt.Print(text)
 	if *write {
