@@ -128,11 +128,13 @@ func tellBill(w io.Writer, items []cost.Item) {
 // tellCost prints what a stretch of time cost.
 func tellCost(w io.Writer, r cost.Report) {
 	fmt.Fprintf(w, "%s to %s; AWS reckoned by list prices of %s, %s; fees and calls are counted\n\n", r.From.Format("2006-01-02 15:04"), r.To.Format("2006-01-02 15:04"), r.Region, r.Date)
-	fmt.Fprintf(w, "%-14s %-16s %-14s %-12s %8s %12s %10s\n", "network", "account", "brand", "outcome", "events", "AWS USD", "fees USD")
+	fmt.Fprintf(w, "%-14s %-16s %-14s %-12s %8s %12s %10s %10s\n", "network", "account", "brand", "outcome", "events", "AWS USD", "fees USD", "CRM calls")
+	calls := 0.0
 	for _, row := range r.Rows {
-		fmt.Fprintf(w, "%-14s %-16s %-14s %-12s %8d %12.6f %10.4f\n", dash(row.Network), row.Account, dash(row.Brand), row.Outcome, row.Events, row.AWS, row.Fees)
+		calls += row.Calls
+		fmt.Fprintf(w, "%-14s %-16s %-14s %-12s %8d %12.6f %10.4f %10.1f\n", dash(row.Network), row.Account, dash(row.Brand), row.Outcome, row.Events, row.AWS, row.Fees, row.Calls)
 	}
-	fmt.Fprintf(w, "%-14s %-16s %-14s %-12s %8d %12.6f %10.4f\n", "all", "", "", "", r.Events, r.AWS, r.Fees)
+	fmt.Fprintf(w, "%-14s %-16s %-14s %-12s %8d %12.6f %10.4f %10.1f\n", "all", "", "", "", r.Events, r.AWS, r.Fees, calls)
 	fmt.Fprintf(w, "  of AWS, waiting %.6f USD", r.Idle)
 	for _, read := range r.Reads {
 		if read.Polls > 0 {

@@ -2,6 +2,7 @@ package cost
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"time"
 
@@ -15,8 +16,9 @@ type Row struct {
 	Brand   string  `json:"brand"`
 	Outcome string  `json:"outcome"` // column of the ledger
 	Events  int     `json:"events"`
-	AWS     float64 `json:"aws_usd"`  // reckoned
-	Fees    float64 `json:"fees_usd"` // of the network: the account's are counted, and shared by its events alike
+	AWS     float64 `json:"aws_usd"`   // reckoned
+	Fees    float64 `json:"fees_usd"`  // of the network: the account's are counted, and shared by its events alike
+	Calls   float64 `json:"crm_calls"` // units of the CRMs' quotas: each account's are counted, and shared by its deliveries alike
 }
 
 // CRMRow is what a CRM account was asked for.
@@ -61,6 +63,7 @@ type work struct {
 	repeats, news, lines   int
 	deliveries, extra      int
 	shared                 int
+	to                     map[string]int // deliveries by CRM account
 }
 
 // Fold adds up lines of the ledger. The zero value is not ready: make it with NewFold. Not safe for concurrent use.
@@ -86,7 +89,7 @@ func (f *Fold) Add(l ledger.Line) {
 	at := place{l.Network, l.Account, l.Brand, column}
 	w := f.hours[hour][at]
 	if w == nil {
-		w = &work{}
+		w = &work{to: map[string]int{}}
 		f.hours[hour][at] = w
 	}
 	w.events++
@@ -110,6 +113,7 @@ func (f *Fold) Add(l ledger.Line) {
 			f.crms[d.Account] = c
 		}
 		c.Deliveries, c.Created, c.Updated = c.Deliveries+1, c.Created+d.Created, c.Updated+d.Updated
+		w.to[d.Account]++
 		w.deliveries++
 		w.shared += max(d.Created+d.Updated-1, 0)
 		if i > 0 {
@@ -155,6 +159,9 @@ func (f *Fold) Report(from, to time.Time, reads []Reading, calls map[string]int)
 			}
 			row.Events += w.events
 			row.AWS += f.list.USD(w.usage(all))
+			for _, crm := range slices.Sorted(maps.Keys(w.to)) {
+				row.Calls += float64(calls[crm]) * float64(w.to[crm]) / float64(f.crms[crm].Deliveries)
+			}
 			events[at.account] += w.events
 		}
 	}

@@ -39,7 +39,7 @@ func TestFold(t *testing.T) {
 		sum += row.AWS
 	}
 	if w, m, p := by["monitor written"], by["monitor merged"], by["social written"]; w.Events != 10 || !(w.AWS > by["monitor filtered"].AWS && by["monitor filtered"].AWS > m.AWS && m.AWS > 0) ||
-		p.AWS >= w.AWS || w.Fees != 0 || p.Fees != 4 {
+		p.AWS >= w.AWS || w.Fees != 0 || p.Fees != 4 || w.Calls != 20 || p.Calls != 20 || m.Calls != 0 {
 		t.Errorf("rows are %+v", by)
 	}
 	if math.Abs(sum-r.AWS) > 1e-12 {
