@@ -86,7 +86,7 @@ func (b *bars) draw(below func(name string) bool, stamp string) {
 			}
 			all += n
 			h := max(int(float64(n)*scale), 1)
-			x := box{X: s.X + 1, W: max(step-3, 2), H: h, Class: b.Series[i].Class, Say: fmt.Sprintf("%s %s: %d", s.At.Format("15:04"), b.Series[i].Name, n)}
+			x := box{X: s.X + 1, W: max(step-3, 2), H: h, Class: b.Series[i].Class, Say: fmt.Sprintf("%s %s: %d", s.At.Format(stamp), b.Series[i].Name, n)}
 			if below != nil && below(b.Series[i].Name) {
 				x.Y, low = low, low+h
 			} else {

@@ -227,11 +227,6 @@ func TestHostile(t *testing.T) {
 	if shown < 10 {
 		t.Errorf("hostile text is on %d places only: the test looks at nothing", shown)
 	}
-	for in, want := range map[string]string{"=1+1": "'=1+1", "@x": "'@x", "-12.5": "-12.5", "+x": "'+x", "ok": "ok", "\tx": "'\tx"} {
-		if got := console.Defuse(in); got != want {
-			t.Errorf("defused %q is %q", in, got)
-		}
-	}
 }
 
 // Who keeps things running sees no words at all; who looks sees what was said in public; who answers sees everything.

@@ -26,6 +26,7 @@ func German() map[string]string {
 	maps.Copy(all, germanWork)
 	maps.Copy(all, germanRights)
 	maps.Copy(all, germanPulse)
+	maps.Copy(all, germanReport)
 	return all
 }
 
@@ -37,6 +38,3 @@ func (c *Console) Taken() map[string][]string {
 	}
 	return out
 }
-
-// Defuse is defuse.
-func Defuse(s string) string { return defuse(s) }

@@ -2,144 +2,233 @@ package console
 
 import (
 	"bytes"
-	"encoding/csv"
 	"fmt"
-	"sort"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
 
-	"rapport/shared/flow"
+	"rapport/shared/fault"
+	"rapport/shared/pipeline"
+	"rapport/shared/report"
 )
 
-type reportPage struct {
-	Days     int          `json:"days"`
-	From     time.Time    `json:"from"`
-	Partly   bool         `json:"partly,omitempty"`
-	Read     int          `json:"looked_at"`
-	Networks []figures    `json:"networks"`
-	Meanings []definition `json:"-"`
-}
+// Bounds of a report: rows that are read for days which are not counted yet, and how many days it spans.
+const (
+	reportLines = 4000
+	reportDays  = 92
+)
 
-// figures are the key figures of one network.
-type figures struct {
-	Network    string  `json:"network"`
-	Mentions   int     `json:"mentions"`
-	Authors    int     `json:"authors"`
-	Reactions  int     `json:"reactions"`
-	Positive   int     `json:"positive"`
-	Negative   int     `json:"negative"`
-	Mood       int     `json:"mood"` // −100 … 100
-	Complaints int     `json:"complaints"`
-	Cases      int     `json:"cases"`
-	Answered   int     `json:"answered"`
-	First      float64 `json:"first_answer_minutes"` // middle value; 0 = none
-	first      []float64
-	authors    map[string]bool
+// reportPage is a report as it is shown: what cannot be told is a dash.
+type reportPage struct {
+	pipeline.Figures
+	Span   int          `json:"span"` // days
+	Today  string       `json:"today"`
+	Spans  []int        `json:"-"`
+	Bys    []report.By  `json:"-"`
+	Head   []definition `json:"-"`
+	Lines  []reportLine `json:"-"`
+	Rules  []string     `json:"-"`
+	Volume bars         `json:"-"`
+	Owed   bars         `json:"-"`
+	Reason string       `json:"-"` // why figures of the staff are there
+	Agents []reportLine `json:"-"`
 }
 
 type definition struct{ Name, Say string }
 
-func (c *Console) figures(q *request) (reportPage, error) {
-	p := reportPage{Days: 1, Meanings: []definition{
-		{"Mentions", "What people said about the brand, each once; the brand's own posts do not count."},
-		{"Authors", "Different accounts that spoke."},
-		{"Reactions", "Likes, shares and comments, as the network last told."},
-		{"Mood", "Positive minus negative, in percent of all mentions: from −100 to 100."},
-		{"Complaints", "Mentions understood as a complaint."},
-		{"Cases", "Conversations that deserve a case in a CRM."},
-		{"Answered", "Of the cases, those with an answer of the brand, from whatever tool."},
-		{"First answer", "The middle time from the first mention to the first answer, in minutes."},
-	}}
-	if n, err := strconv.Atoi(q.value("days")); err == nil && n >= 1 && n <= 31 {
-		p.Days = n
-	}
-	p.From = c.now().AddDate(0, 0, -p.Days)
-	rows, err := c.recentRows(q, 1200)
+type reportLine struct {
+	Name  string
+	Cells []string
+	All   bool
+}
+
+// reportOf works out the figures that somebody asks for, of the brands that they may see.
+func (c *Console) reportOf(q *request) (p reportPage, err error) {
+	plan, err := c.plan(q.r.Context())
 	if err != nil {
 		return p, err
 	}
-	p.Read = len(rows)
-	p.Partly = len(rows) > 1100
-	by := map[string]*figures{}
-	for _, r := range rows {
-		m, d := r.raw.Mention, r.raw.Decision
-		if m.Created.Before(p.From) || m.Direction == flow.Out {
-			continue
-		}
-		f := by[m.Network]
-		if f == nil {
-			f = &figures{Network: m.Network, authors: map[string]bool{}}
-			by[m.Network] = f
-		}
-		f.Mentions++
-		f.authors[m.Author.ID] = true
-		f.Reactions += m.Likes + m.Shares + m.Comments
-		switch d.Sentiment {
-		case "positive":
-			f.Positive++
-		case "negative":
-			f.Negative++
-		}
-		if d.Complaint {
-			f.Complaints++
+	ask := pipeline.ReportQuery{By: report.By(q.value("by")), Lines: reportLines}
+	if ask.By == "" {
+		ask.By = report.Network
+	}
+	if !q.who.has(q.right.roles...) {
+		ask.Brands = []string{""} // nobody's, where they may see none
+		for _, b := range q.narrowed(plan.Doc).Brands {
+			ask.Brands = append(ask.Brands, b.Name)
 		}
 	}
-	talks, err := c.talksOf(q.r.Context(), rows, 800)
-	if err != nil {
+	zone := time.UTC
+	if len(plan.Doc.Brands) > 0 {
+		zone = plan.Decider.Zone(plan.Doc.Brands[0].Name)
+	}
+	p.Today = c.now().In(zone).Format(time.DateOnly)
+	if ask.From, ask.To, err = days(q, p.Today); err != nil {
 		return p, err
 	}
-	for _, t := range talks {
-		k := t.Value.Conversation
-		f := by[k.Network]
-		if f == nil || !k.Case || k.Opened.Before(p.From) {
-			continue
-		}
-		f.Cases++
-		if !k.AnsweredAt.IsZero() {
-			f.Answered++
-			f.first = append(f.first, k.AnsweredAt.Sub(k.Opened).Minutes())
-		}
+	if p.Figures, err = c.Pipeline.Figures(q.r.Context(), ask); err != nil {
+		return p, err
 	}
-	for _, name := range sortedKeys(by) {
-		f := by[name]
-		f.Authors = len(f.authors)
-		f.Mood = (f.Positive - f.Negative) * 100 / f.Mentions
-		if sort.Float64s(f.first); len(f.first) > 0 {
-			f.First = float64(int(f.first[len(f.first)/2]*10)) / 10
-		}
-		p.Networks = append(p.Networks, *f)
-	}
+	p.Heard = slices.DeleteFunc(p.Heard, func(m pipeline.Multiplier) bool { return !q.who.reads(m.Brand, m.Private) })
+	p.Span, p.Spans, p.Bys = spanOf(p.From, p.To), []int{1, 7, 30, reportDays}, report.Divisions()
 	return p, nil
 }
 
-func (c *Console) report(q *request) (answer, error) {
-	p, err := c.figures(q)
-	return answer{Title: "Reports", Data: p}, err
-}
-
-// defuse keeps a spreadsheet from taking a text for a formula.
-func defuse(s string) string {
-	if s != "" && strings.ContainsRune("=+-@\t\r", rune(s[0])) {
-		if _, err := strconv.ParseFloat(s, 64); err != nil {
-			return "'" + s
-		}
+// days gives the first and the last day that are asked for: from and to, or so many days up to today.
+func days(q *request, today string) (from, to string, err error) {
+	from, to = q.value("from"), q.value("to")
+	if to == "" {
+		to = today
 	}
-	return s
+	end, err := time.Parse(time.DateOnly, to)
+	if err != nil {
+		return "", "", fault.New(fault.Invalid, "%q is no day: write 2026-11-22", to)
+	}
+	if from == "" {
+		from = end.AddDate(0, 0, 1-within(q.value("days"), 7, reportDays)).Format(time.DateOnly)
+	}
+	if begin, err := time.Parse(time.DateOnly, from); err != nil || begin.After(end) || end.Sub(begin) > (reportDays-1)*24*time.Hour {
+		return "", "", fault.New(fault.Invalid, "a report spans 1 to %d days: from %q to %q does not", reportDays, from, to)
+	}
+	return from, to, nil
 }
 
+// spanOf counts days, both included.
+func spanOf(from, to string) int {
+	a, err := time.Parse(time.DateOnly, from)
+	b, berr := time.Parse(time.DateOnly, to)
+	if err != nil || berr != nil {
+		return 0
+	}
+	return int(b.Sub(a)/(24*time.Hour)) + 1
+}
+
+func (c *Console) report(q *request) (answer, error) {
+	p, err := c.reportOf(q)
+	if err != nil || q.api {
+		return answer{Title: "Reports", Data: p}, err
+	}
+	for _, m := range p.Terms {
+		p.Head = append(p.Head, definition{m.Name.In(q.lang), m.Say.In(q.lang)})
+	}
+	for _, r := range report.Rules() {
+		p.Rules = append(p.Rules, r.In(q.lang))
+	}
+	for _, row := range p.Rows {
+		p.Lines = append(p.Lines, lineOf(q.lang, row, p.Terms))
+	}
+	if p.Total != nil {
+		line := lineOf(q.lang, *p.Total, p.Terms)
+		line.All = true
+		p.Lines = append(p.Lines, line)
+	}
+	if p.Figures.Agents != nil {
+		p.Reason = p.Figures.Agents.Reason
+	}
+	for _, a := range p.Staff {
+		like := report.Row{Contacts: a.Contacts, Answered: a.Answered, Median: a.Median, Kept: a.Kept}
+		line := reportLine{Name: a.Name}
+		for _, key := range []string{"contacts", "answered", "first_answer_minutes", "sla_kept_percent"} {
+			line.Cells = append(line.Cells, shown(q.lang, key, like.Value(key)))
+		}
+		p.Agents = append(p.Agents, line)
+	}
+	p.draw(pick(q.lang, "2 Jan", "2.1."))
+	return answer{Title: "Reports", Data: p}, nil
+}
+
+func lineOf(lang string, row report.Row, terms []report.Meaning) reportLine {
+	line := reportLine{Name: row.Name}
+	if slices.Contains([]string{"all", "none", report.Other}, row.Name) {
+		line.Name = say(lang, row.Name)
+	}
+	for _, m := range terms {
+		line.Cells = append(line.Cells, shown(lang, m.Key, row.Value(m.Key)))
+	}
+	return line
+}
+
+// shown writes a figure as people read it.
+func shown(lang, key, value string) string {
+	if value == "" {
+		return "–"
+	}
+	whole, part, broken := strings.Cut(value, ".")
+	text := strings.Replace(whole, "-", "−", 1)
+	if n, err := strconv.Atoi(whole); err == nil && n != 0 {
+		text = number(lang, n)
+	}
+	if broken {
+		text += pick(lang, ".", ",") + part
+	}
+	switch {
+	case strings.HasSuffix(key, "_minutes"):
+		return text + " min"
+	case strings.HasSuffix(key, "_percent"):
+		return text + " %"
+	}
+	return text
+}
+
+// draw makes the charts: what was said each day, and what of it was answered. Days of which nothing may be told are empty.
+func (p *reportPage) draw(stamp string) {
+	p.Volume = bars{Title: "Mentions per day", Series: []series{{Name: "positive", Class: "good"}, {Name: "neutral", Class: "s0"}, {Name: "negative", Class: "bad"}}}
+	p.Owed = bars{Title: "Contacts per day", Series: []series{{Name: "answered", Class: "good"}, {Name: "not answered", Class: "s0"}}}
+	first, err := time.Parse(time.DateOnly, p.From)
+	if err != nil {
+		return
+	}
+	for i := range p.Span {
+		at := first.AddDate(0, 0, i)
+		var d report.Bar
+		if k := slices.IndexFunc(p.Days, func(b report.Bar) bool { return b.Day == at.Format(time.DateOnly) }); k >= 0 {
+			d = p.Days[k]
+		}
+		p.Volume.put(at, d.Positive, d.Mentions-d.Positive-d.Negative, d.Negative)
+		p.Owed.put(at, d.Answered, d.Contacts-d.Answered)
+	}
+	p.Volume.draw(func(name string) bool { return name == "negative" }, stamp)
+	p.Owed.draw(nil, stamp)
+}
+
+// put adds a stretch of time.
+func (b *bars) put(at time.Time, counts ...int) {
+	b.Slots = append(b.Slots, slot{At: at, Counts: counts})
+	for i, n := range counts {
+		b.Series[i].Total += n
+	}
+}
+
+// reportFile gives the same figures as CSV.
 func (c *Console) reportFile(q *request) (answer, error) {
-	p, err := c.figures(q)
+	p, err := c.reportOf(q)
 	if err != nil {
 		return answer{}, err
 	}
 	var b bytes.Buffer
-	w := csv.NewWriter(&b)
-	_ = w.Write([]string{"network", "mentions", "authors", "reactions", "positive", "negative", "mood", "complaints", "cases", "answered", "first_answer_minutes"}) // into memory
-	for _, f := range p.Networks {
-		_ = w.Write([]string{defuse(f.Network), fmt.Sprint(f.Mentions), fmt.Sprint(f.Authors), fmt.Sprint(f.Reactions), fmt.Sprint(f.Positive), fmt.Sprint(f.Negative),
-			fmt.Sprint(f.Mood), fmt.Sprint(f.Complaints), fmt.Sprint(f.Cases), fmt.Sprint(f.Answered), plainValue(f.First)}) // likewise
-	}
-	w.Flush()
-	return answer{Raw: b.Bytes(), Type: "text/csv; charset=utf-8", Name: "rapport-" + c.now().Format("2006-01-02") + ".csv"}, w.Error()
+	err = report.CSV(&b, p.Report)
+	return answer{Raw: b.Bytes(), Type: "text/csv; charset=utf-8", Name: fmt.Sprintf("rapport-%s-%s.csv", p.From, p.To)}, err
+}
+
+// germanReport is the German of the page of reports; definitions bring their own.
+var germanReport = map[string]string{
+	"{0} groups of fewer than five people are not told of by themselves.":       "Über {0} Gruppen mit weniger als fünf Menschen wird für sich nichts gesagt.",
+	"{0} holds too much to be counted at once; it shows what was counted last.": "{0} enthält zu viel, um auf einmal gezählt zu werden; gezeigt wird, was zuletzt gezählt wurde.",
+	"By owner of the case, by name; nobody is ranked.":                          "Nach Zuständigen im CRM, dem Namen nach; ohne Rangfolge.",
+	"By":                    "Nach",
+	"Contacts per day":      "Kontakte je Tag",
+	"Mentions per day":      "Äußerungen je Tag",
+	"Switched on, because:": "Eingeschaltet, weil:",
+	"Whose words carry far": "Wessen Worte weit tragen",
+	"Of the staff":          "Beschäftigte",
+	"Contacts":              "Kontakte",
+	"SLA kept":              "SLA gehalten",
+	"brand":                 "Marke",
+	"day":                   "Tag",
+	"not answered":          "nicht beantwortet",
+	"other":                 "übrige",
+	"queue":                 "Warteschlange",
+	"team":                  "Abteilung",
+	"Searched: {0} rows.":   "Durchsucht: {0} Zeilen.",
 }

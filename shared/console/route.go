@@ -150,8 +150,8 @@ func (c *Console) ownRoutes() []route {
 		{"POST", "/draft/publish", admins, "", "publish the draft: note", true, c.publish},
 		{"POST", "/draft/discard", admins, "", "throw the draft away", true, c.discard},
 
-		{"GET", "/reports", watching, "reports", "key figures per network: days", true, c.report},
-		{"GET", "/reports/file", watching, "", "the same as CSV", true, c.reportFile},
+		{"GET", "/reports", watching, "reports", "key figures with their definitions: days, or from and to (2026-11-22); by (network, team, queue, brand, day)", true, c.report},
+		{"GET", "/reports/file", watching, "", "the same as CSV: days, from, to, by", true, c.reportFile},
 		{"GET", "/privacy", guardians, "privacy", "erasures, retention, audit trail", true, c.privacy},
 		{"POST", "/privacy/erase", guardians, "", "erase everything of an author, person or e-mail address: subject, reason, confirm", true, c.erase},
 		{"POST", "/privacy/object", guardians, "", "take in an objection to a purpose, or that it is taken back: subject, purpose, withdraw=1", true, c.object},

@@ -246,6 +246,9 @@ func (p *Pipeline) fold(ctx context.Context, plan *Plan, brand, day string, most
 	}
 	ids := sorted(f.opened)
 	for part := range slices.Chunk(ids, store.MaxGet) {
+		if f.lines += 2 * len(part); most > 0 && f.lines > most { // a mention and a conversation each
+			return report.Day{}, f.lines, errTooLong
+		}
 		if err := p.foldOpened(ctx, f, part); err != nil {
 			return report.Day{}, f.lines, err
 		}

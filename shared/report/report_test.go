@@ -150,4 +150,9 @@ func TestMeanings(t *testing.T) {
 	if err != nil || len(rows) != 3 || len(rows[0]) != len(Meanings())+1 || rows[1][0] != "'=cmd|' /C calc'!A0" || rows[1][1] != "6" || rows[1][4] != "0" || rows[1][9] != "" {
 		t.Errorf("%q, %v", rows, err)
 	}
+	for in, want := range map[string]string{"=1+1": "'=1+1", "@x": "'@x", "-12.5": "'-12.5", "+x": "'+x", "ok": "ok", "\tx": "'\tx", "": ""} {
+		if got := defuse(in); got != want {
+			t.Errorf("defused %q is %q", in, got)
+		}
+	}
 }
