@@ -61,6 +61,8 @@ func Rules() []Text {
 			"Über Gruppen und Tage mit weniger als fünf Menschen wird nichts gesagt; sie stehen zusammen unter „other“, wenn sie zusammen fünf sind, und fehlen sonst auch in der Summe."},
 		{"Days are those of the brand's time zone. A day is counted every six hours as long as it lasts or something of it changes, so an answer to an old contact shows within six hours.",
 			"Tage sind die der Zeitzone der Marke. Ein Tag wird alle sechs Stunden gezählt, solange er dauert oder sich etwas an ihm ändert; eine Antwort auf einen alten Kontakt erscheint also binnen sechs Stunden."},
+		{"Mentions count as they were read first. What a person corrects later, or an author edits, moves the contact to the department it has then; mood and complaints stay.",
+			"Äußerungen zählen so, wie sie zuerst gelesen wurden. Was ein Mensch später berichtigt oder ein Autor ändert, verschiebt den Kontakt zu der Abteilung, die er dann hat; Stimmung und Beschwerden bleiben."},
 		{"What was counted names nobody and stays when somebody is erased; a day that is counted anew afterwards has their mentions still, without the author, and their conversations no more.",
 			"Gezähltes nennt niemanden und bleibt bei einer Löschung stehen; ein danach neu gezählter Tag enthält die Äußerungen weiter ohne Autor, die Gespräche nicht mehr."},
 		{"Figures of single members of the staff do not exist unless the configuration switches them on with a reason; nobody is ranked.",
