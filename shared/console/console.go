@@ -67,7 +67,6 @@ type Console struct {
 	sessions store.Table[sessionRow]
 	tokens   store.Table[tokenRow]
 	drafts   store.Table[draftRow]
-	verdicts store.Table[verdictRow]
 	mentions store.Table[pipeline.MentionRow]
 	authors  store.Table[pipeline.AuthorRow]
 	people   store.Table[pipeline.PersonRow]
@@ -95,7 +94,6 @@ func New(o Options) (*Console, error) {
 	c.sessions = store.Table[sessionRow]{Store: s, Name: "consolesession"}
 	c.tokens = store.Table[tokenRow]{Store: s, Name: "consoletoken"}
 	c.drafts = store.Table[draftRow]{Store: s, Name: "consoledraft"}
-	c.verdicts = store.Table[verdictRow]{Store: s, Name: "consoleverdict"}
 	c.mentions = store.Table[pipeline.MentionRow]{Store: s, Name: "mention"}
 	c.authors = store.Table[pipeline.AuthorRow]{Store: s, Name: "author"}
 	c.people = store.Table[pipeline.PersonRow]{Store: s, Name: "person"}

@@ -27,6 +27,7 @@ func German() map[string]string {
 	maps.Copy(all, germanRights)
 	maps.Copy(all, germanPulse)
 	maps.Copy(all, germanReport)
+	maps.Copy(all, germanReview)
 	return all
 }
 

@@ -25,7 +25,6 @@ var german = map[string]string{
 	"Keep": "Speichern", "Keep the draft": "Entwurf speichern", "Kept for": "Aufbewahrt für", "Kept where secrets are kept, and never shown again.": "Liegen dort, wo Geheimnisse liegen, und werden nie wieder gezeigt.",
 	"Last": "Zuletzt", "Last read": "Zuletzt gelesen", "Lawful basis": "Rechtsgrundlage", "Letters, digits, . _ and -; it names the account everywhere.": "Buchstaben, Ziffern, . _ und -; so heißt das Konto überall.",
 	"Light": "Hell", "Linked to": "Verknüpft mit", "Linked to:": "Verknüpft mit:", "Linked": "Verknüpft",
-	"Links that only look likely. Nobody is linked until you say so. Keys: a accepts, r rejects, j and k move.": "Verknüpfungen, die nur wahrscheinlich sind. Ohne dein Wort wird niemand verknüpft. Tasten: a nimmt an, r lehnt ab, j und k blättern.",
 	"You are logged out here.": "Du bist hier abgemeldet.", "Log out at the provider too": "Auch beim Anbieter abmelden", "For": "Für", "all brands": "alle Marken",
 	"Log in": "Anmelden", "Log out": "Abmelden", "Look at the draft": "Entwurf ansehen", "Look now": "Jetzt nachsehen", "Look-up": "Suche", "Looked for": "Gesucht:", "Made by": "Erstellt von", "Make": "Erstellen", "Make a token": "Token erstellen", "Make it your own": "Zur eigenen machen",
 	"Mapping": "Zuordnung", "Mentions": "Erwähnungen", "Mentions per hour": "Erwähnungen je Stunde", "Mentions with a dead delivery": "Erwähnungen mit gescheiterter Lieferung", "Menu": "Menü", "Mode": "Modus", "Mood": "Stimmung", "Mood per hour": "Stimmung je Stunde", "Name": "Name",

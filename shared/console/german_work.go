@@ -52,7 +52,7 @@ var germanWork = map[string]string{
 
 // inGerman finds the German of a text.
 func inGerman(text string) (string, bool) {
-	for _, words := range []map[string]string{german, germanWork, germanPulse, germanRights, germanReport} {
+	for _, words := range []map[string]string{german, germanWork, germanPulse, germanRights, germanReport, germanReview} {
 		if t, ok := words[text]; ok {
 			return t, true
 		}

@@ -211,13 +211,9 @@ func TestJourneyDay(t *testing.T) {
 
 	people := store.Table[pipeline.PersonRow]{Store: d.store, Name: "person"}
 	people.Put(t.Context(), &store.Row[pipeline.PersonRow]{Part: "p1", Sort: "-", Value: pipeline.PersonRow{Person: flow.Person{ID: "p1", Name: "Kundin Eins", Revision: 1}}})
-	mentions := store.Table[pipeline.MentionRow]{Store: d.store, Name: "mention"}
-	if _, err := mentions.Update(t.Context(), "site:m1", "-", func(r *store.Row[pipeline.MentionRow]) (bool, error) {
-		r.Value.Decision.Suggest = []decide.Candidate{{Person: "p1", Key: "email", Evidence: "the same address, claimed in public", Class: "B"}}
-		return true, nil
-	}); err != nil {
-		t.Fatal(err)
-	}
+	reviews := store.Table[pipeline.ReviewRow]{Store: d.store, Name: "review"}
+	reviews.Put(t.Context(), &store.Row[pipeline.ReviewRow]{Part: "nord", Sort: "site:anna#p1", Value: pipeline.ReviewRow{Author: "site:anna", Person: "p1", Brand: "nord", Network: "site", Mention: "site:m1",
+		Candidate: decide.Candidate{Person: "p1", Key: "email", Evidence: "the same address, claimed in public", Class: "B", Sure: 0.98}}})
 	d.open("/review")
 	d.see("Kundin Eins")
 	d.ok(d.b.Run(chromedp.KeyEvent("a")))

@@ -4,7 +4,6 @@ import (
 	"maps"
 	"slices"
 	"sort"
-	"strings"
 	"time"
 
 	"rapport/shared/decide/score"
@@ -85,6 +84,7 @@ type personPage struct {
 	Seen     int                 `json:"mentions"`
 	Others   []string            `json:"authors,omitempty"`
 	Lines    []row               `json:"timeline"`
+	Merges   []mergeShown        `json:"merges,omitempty"` // that made the person what it is
 	Next     string              `json:"next,omitempty"`
 	ID       string              `json:"-"`
 	Basis    []pipeline.Standing `json:"basis,omitempty"`
@@ -109,11 +109,14 @@ func (c *Console) person(q *request) (answer, error) {
 	}
 	if person != "" {
 		row, err := c.people.One(ctx, person, "-")
+		if into := row.Value.Person.Merged; err == nil && into != "" {
+			row, err = c.people.One(ctx, into, "-")
+		}
 		if err != nil {
 			return answer{}, err
 		}
 		if row.Version > 0 {
-			p.Person = &row.Value.Person
+			p.Person, p.Merges = &row.Value.Person, mergesOf(row.Value)
 			p.Others = row.Value.Person.Authors
 			for _, a := range p.Others {
 				mine[a] = true
@@ -168,91 +171,6 @@ func (c *Console) person(q *request) (answer, error) {
 	}
 	sort.SliceStable(p.Lines, func(i, j int) bool { return p.Lines[i].Created.After(p.Lines[j].Created) })
 	return answer{Title: "Person", Data: p}, nil
-}
-
-// verdictRow is what somebody said about a suggested link. Kept under the author, sorted by person.
-type verdictRow struct {
-	Verdict string    `json:"verdict"`
-	By      string    `json:"by"`
-	At      time.Time `json:"at"`
-}
-
-type reviewPage struct {
-	Rows []suggestion `json:"rows"`
-	Read int          `json:"looked_at"`
-}
-
-type suggestion struct {
-	Author   string    `json:"author"`
-	Handle   string    `json:"handle"`
-	Network  string    `json:"network"`
-	Person   string    `json:"person"`
-	Name     string    `json:"name,omitempty"`
-	Evidence string    `json:"evidence"`
-	Key      string    `json:"key"`
-	Class    string    `json:"class"`
-	Mention  string    `json:"mention"`
-	At       time.Time `json:"at"`
-	Links    []string  `json:"links,omitempty"`
-}
-
-func (c *Console) review(q *request) (answer, error) {
-	ctx := q.r.Context()
-	rows, err := c.recentRows(q, 1200)
-	if err != nil {
-		return answer{}, err
-	}
-	p := reviewPage{Read: len(rows)}
-	seen := map[string]bool{}
-	for _, r := range rows {
-		for _, s := range r.raw.Decision.Suggest {
-			key := r.Author + "\x00" + s.Person
-			if seen[key] || len(p.Rows) >= pageSize {
-				continue
-			}
-			seen[key] = true
-			verdict, err := c.verdicts.One(ctx, r.Author, s.Person)
-			if err != nil {
-				return answer{}, err
-			}
-			if verdict.Version > 0 {
-				continue
-			}
-			g := suggestion{Author: r.Author, Handle: r.By, Network: r.Network, Person: s.Person, Evidence: s.Evidence, Key: s.Key, Class: s.Class, Mention: r.ID, At: r.Created}
-			if who, err := c.people.One(ctx, s.Person, "-"); err == nil && who.Version > 0 {
-				g.Name = who.Value.Person.Name
-				for _, l := range who.Value.Person.Links {
-					g.Links = append(g.Links, strings.TrimSpace(l.To+" "+l.Object+" "+l.Record))
-				}
-			}
-			p.Rows = append(p.Rows, g)
-		}
-	}
-	return answer{Title: "Review", Data: p}, nil
-}
-
-func (c *Console) judge(q *request) (answer, error) {
-	ctx, author, person, verdict := q.r.Context(), q.value("author"), q.value("person"), q.value("verdict")
-	if author == "" || person == "" || verdict != "accept" && verdict != "reject" {
-		return answer{}, wrong("author, person and a verdict (accept or reject) are needed")
-	}
-	if !c.met(q, author) {
-		return answer{}, fault.New(fault.NotFound, "no author %q is known", author)
-	}
-	if verdict == "accept" {
-		if err := c.Pipeline.Confirm(ctx, author, person, "a person said so: "+q.value("evidence"), q.who.User); err != nil {
-			return answer{}, err
-		}
-	}
-	_, err := c.verdicts.Update(ctx, author, person, func(r *store.Row[verdictRow]) (bool, error) {
-		r.Value = verdictRow{verdict, c.Pipeline.Pseudonym(q.who.User), c.now()}
-		return true, nil
-	})
-	if err != nil {
-		return answer{}, err
-	}
-	words := map[string]string{"accept": "Linked", "reject": "Rejected; it is not suggested again"}
-	return answer{To: "/review", Say: words[verdict]}, c.note(ctx, q.who.User, "review: "+verdict, author+" → "+person)
 }
 
 type answersPage struct {

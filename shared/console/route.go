@@ -76,6 +76,7 @@ var (
 	operating = right{running.roles, false}
 	deciding  = right{[]string{Admin, Operator, Privacy}, true}
 	excluding = right{[]string{Admin, Privacy}, false}
+	deciders  = right{deciding.roles, false} // of what concerns all brands
 	admins    = right{[]string{Admin}, false}
 	guardians = right{[]string{Privacy}, false}
 	advised   = right{[]string{Agent, Viewer, Admin, Operator, Privacy}, true}
@@ -114,7 +115,10 @@ func (c *Console) ownRoutes() []route {
 		{"POST", "/failures/redrive", running, "", "send again what failed: where (CRM account or lane), kind (a reason: those that failed alike), limit; try=1 only counts", true, c.redrive},
 
 		{"GET", "/review", deciding, "review", "uncertain links for people to look at", true, c.review},
-		{"POST", "/review", deciding, "", "decide on a link: author, person, verdict (accept, reject)", true, c.judge},
+		{"POST", "/review", deciding, "", "decide on a link: author, person, verdict (accept, reject, merge)", true, c.judge},
+		{"POST", "/people/{id}/unlink", deciding, "", "take an author away from its person", true, c.unlink},
+		{"POST", "/people/{id}/merge", deciders, "", "make one person of two: other, why; the id stays", true, c.mergePeople},
+		{"POST", "/people/{id}/unmerge", deciders, "", "undo a merge: merge", true, c.unmergePeople},
 		{"POST", "/conversations/{id}/answer", running, "", "write and send an answer: text, private", true, c.reply},
 		{"GET", "/answers", watching, "answers", "answers asked for, and what became of them", true, c.answers},
 

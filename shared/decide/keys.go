@@ -35,7 +35,10 @@ func keys(m flow.Mention, finder *personal.Finder) []Key {
 		out = append(out, Key{Kind: kind, Value: value, Class: class, Way: way, Evidence: evidence})
 	}
 	class, way, how := "B", identity.InPost, " claimed in public"
-	if private(m) {
+	switch {
+	case private(m) && identity.ForOthers(m.Text):
+		how = " of somebody else sent in a private message"
+	case private(m):
 		class, way, how = "A", identity.InPrivate, " sent in a private message"
 	}
 	for _, e := range finder.Strong(m.Text) {
@@ -58,6 +61,9 @@ func keys(m flow.Mention, finder *personal.Finder) []Key {
 	}
 	for _, domain := range identity.Domains(m.Author.Proven) {
 		add(identity.KeyDomain, domain, "A", identity.InProfile, "own domain that links back to the account")
+	}
+	for _, domain := range identity.Sites(m.Author.Bio) {
+		add(identity.KeyDomain, domain, "B", identity.InProfile, "own site claimed in the bio")
 	}
 	return out
 }

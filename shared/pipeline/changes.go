@@ -327,6 +327,15 @@ func (p *Pipeline) updateConversation(ctx context.Context, id string, change fun
 // personChanged takes in owner, matching keys, objections and the end of a person's record. What has to be removed is begun as a
 // job before the person says so: who dies in between finds it begun.
 func (p *Pipeline) personChanged(ctx context.Context, plan *Plan, conf config.Account, id string, c flow.Change) error {
+	if c.Into == "" { // a record of somebody who was merged here is the survivor's
+		who, err := p.person(ctx, id)
+		if err != nil {
+			return err
+		}
+		if who.Version > 0 {
+			id = who.Part
+		}
+	}
 	was, err := p.people.One(ctx, id, "-")
 	if err != nil || was.Version == 0 || !was.Value.Erased.IsZero() {
 		return err

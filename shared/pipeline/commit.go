@@ -160,7 +160,7 @@ func (p *Pipeline) putRows(ctx context.Context, w *world) {
 		}
 	}
 	p.flush(ctx, slices.Concat(stage(p.people, w.people), stage(p.threads, w.threads), stage(p.authors, w.authors), stage(p.conversations, w.past),
-		stage(p.conversations, w.conversations), p.remind(w), p.stageStale(w)))
+		stage(p.conversations, w.conversations), p.remind(w), p.doubts(w), p.stageStale(w)))
 	// A mention claims its events, so it follows only where the rows it changed are in place.
 	for _, id := range sorted(w.mentions) {
 		if row := w.mentions[id]; row.dirty {

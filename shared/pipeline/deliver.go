@@ -225,7 +225,27 @@ func (b *delivering) load(ctx context.Context) error {
 	if err := b.glance(ctx, known); err != nil {
 		return err
 	}
-	return fetch(ctx, b.p.people, "-", people, b.people)
+	return b.loadPeople(ctx, people)
+}
+
+// loadPeople reads the persons, through merges.
+func (b *delivering) loadPeople(ctx context.Context, people []string) error {
+	for range 4 {
+		if err := fetch(ctx, b.p.people, "-", people, b.people); err != nil {
+			return err
+		}
+		people = nil
+		for _, t := range b.tasks {
+			if row := b.people[t.Person]; row != nil && row.Value.Person.Merged != "" {
+				t.Person = row.Value.Person.Merged
+				people = append(people, t.Person)
+			}
+		}
+		if len(people) == 0 {
+			return nil
+		}
+	}
+	return nil
 }
 
 // glance reads mentions of which a version is known that they have reached; what is older than that is read again. A

@@ -300,6 +300,7 @@ type world struct {
 	past          map[string]*held[ConversationRow] // exchanges that one followed before, by whole id
 	batch         map[string]*one                   // first event of each mention
 	alerts        []alert
+	reviews       []ReviewRow // whom decisions suggest
 	answers       []answer
 	people        map[string]*held[PersonRow]
 	keys          map[string]KeyRow // by hashed key

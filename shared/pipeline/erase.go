@@ -355,6 +355,7 @@ func (p *Pipeline) eraseFromPerson(ctx context.Context, plan *Plan, author, id s
 		v.Authors = slices.DeleteFunc(v.Authors, func(a string) bool { return a == author })
 		v.Links = slices.DeleteFunc(v.Links, func(l flow.Link) bool { return l.To == author })
 		score.Drop(v, author)
+		r.Value.Merges = withoutAuthor(r.Value.Merges, author)
 		if ours {
 			v.Name, v.Accepted = "", nil
 		}
@@ -362,6 +363,9 @@ func (p *Pipeline) eraseFromPerson(ctx context.Context, plan *Plan, author, id s
 		v.Revision++
 		return true, nil
 	})
+	if err == nil {
+		err = p.unmention(ctx, plan, who.Value, author)
+	}
 	if err != nil || who.Version == 0 {
 		return err
 	}

@@ -231,6 +231,9 @@ func (p *Pipeline) eraseWhole(ctx context.Context, plan *Plan, id string, done *
 			return err
 		}
 	}
+	if err := p.forgetMerges(ctx, plan, id, row.Value); err != nil {
+		return err
+	}
 	_, err = p.people.Update(ctx, id, "-", func(r *store.Row[PersonRow]) (bool, error) {
 		left := PersonRow{Person: flow.Person{ID: id, Revision: r.Value.Person.Revision, Updated: r.Value.Erased}, Erased: r.Value.Erased}
 		again := len(r.Value.Keys) == 0 && len(r.Value.Person.Links) == 0 && len(r.Value.Person.Authors) == 0 && r.Value.Person.Name == ""

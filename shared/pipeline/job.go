@@ -21,7 +21,7 @@ import (
 // JobRow is long work in pages. Kept under its id; one message does one page.
 type JobRow struct {
 	ID        string       `json:"id"`
-	Kind      string       `json:"kind"` // backfill, gap, erase, recheck, reconcile, sync, replay, undo
+	Kind      string       `json:"kind"` // backfill, gap, erase, recheck, reconcile, sync, replay, undo, relink
 	Account   string       `json:"account,omitempty"`
 	From      time.Time    `json:"from,omitzero"`
 	To        time.Time    `json:"to,omitzero"`
@@ -49,6 +49,7 @@ type JobRow struct {
 	Spec      string       `json:"spec,omitempty"`      // of a sync: hash of the fields it reads
 	Gaps      *Gaps        `json:"gaps,omitempty"`      // of a reconcile: what it found
 	Again     *Again       `json:"again,omitempty"`     // of a replay or an undo
+	Relink    *Relink      `json:"relink,omitempty"`    // of links that a person decided on
 }
 
 // startAgain is when a job is woken once more after its start, should nobody have done so.
@@ -198,6 +199,8 @@ func (p *Pipeline) work(ctx context.Context, id string) error {
 		more, err = p.reportPage(ctx, j)
 	case retainJob:
 		more, err = p.retainPage(ctx, j)
+	case JobRelink:
+		more, err = p.relinkPage(ctx, j)
 	case JobReplay, JobUndo:
 		more, err = p.againPage(ctx, j)
 	case accessJob:

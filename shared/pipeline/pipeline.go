@@ -114,6 +114,8 @@ type Pipeline struct {
 	syncs         store.Table[SyncRow]
 	synced        *synced
 	oftens        store.Table[OftenRow]
+	reviews       store.Table[ReviewRow]
+	merges        store.Table[MergeRow]
 	often         *often
 	medias        store.Table[MediaRow]
 	threads       store.Table[ThreadRow]
@@ -166,6 +168,7 @@ func New(o Options) *Pipeline {
 	p.lates, p.leaves = store.Table[LateRow]{Store: o.Store, Name: "late"}, store.Table[LeafRow]{Store: o.Store, Name: "leaf"}
 	p.seals = store.Table[SealRow]{Store: o.Store, Name: "seal"}
 	p.syncs, p.synced = store.Table[SyncRow]{Store: o.Store, Name: "sync"}, &synced{specs: map[string]string{}}
+	p.reviews, p.merges = store.Table[ReviewRow]{Store: o.Store, Name: "review"}, store.Table[MergeRow]{Store: o.Store, Name: "merge"}
 	p.oftens, p.often = store.Table[OftenRow]{Store: o.Store, Name: "often"}, &often{}
 	p.medias, p.threads = store.Table[MediaRow]{Store: o.Store, Name: "media"}, store.Table[ThreadRow]{Store: o.Store, Name: "thread"}
 	p.holds, p.tombs = store.Table[HoldRow]{Store: o.Store, Name: "hold"}, store.Table[TombRow]{Store: o.Store, Name: "tomb"}

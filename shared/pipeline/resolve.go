@@ -283,6 +283,7 @@ func (w *world) apply(o *one, row *held[MentionRow], d decide.Decision) {
 		w.alerts = append(w.alerts, alert{o, d.Alert})
 	}
 	w.gatherCrowd(o, d)
+	w.doubt(o, d)
 	w.remember(o, row, d)
 	w.applyAuthor(o, d)
 	w.applyConversation(d)
@@ -324,6 +325,7 @@ func (w *world) remember(o *one, row *held[MentionRow], d decide.Decision) {
 		v.Decision.Receipts = nil
 	}
 	v.Decision.Score, v.Decision.Combined = lean(v.Decision.Score), lean(v.Decision.Combined)
+	v.Decision.Suggest = bare(v.Decision.Suggest)
 	switch c := d.Conversation; {
 	case c != nil:
 		v.Decision.Conversation = &flow.Conversation{ID: c.ID, Revision: c.Revision}

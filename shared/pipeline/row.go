@@ -82,6 +82,7 @@ type PersonRow struct {
 	Erased time.Time           `json:"erased,omitzero"` // tombstone: nothing may be stored, whatever a CRM still tells of its records
 
 	Traits map[string]identity.Traits `json:"traits,omitempty"` // place of a name in a CRM → what is compared with authors, hashed
+	Merges []Absorbed                 `json:"merges,omitempty"` // what merges brought, so that they can be undone
 }
 
 // KeyRow leads from a strong key, hashed, to a person.

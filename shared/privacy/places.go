@@ -5,6 +5,7 @@ const (
 	keepContent = "content"
 	keepReceipt = "receipts"
 	keepLink    = "links"
+	keepReview  = "review"
 	keepProof   = "proof"
 	keepTransit = "transit"
 	keepWeek    = "week"
@@ -46,6 +47,8 @@ func Terms() []Term {
 		{keepLink, Text{"persons, links and hashed matching keys", "Personen, Verbindungen und gehashte Abgleichschlüssel"},
 			Text{"as long as the record stands in the CRM with that key", "solange der Datensatz mit diesem Schlüssel im CRM steht"},
 			Text{"the key changes, the record is deleted, merged or objected to, erasure", "der Schlüssel ändert sich, der Datensatz wird gelöscht oder zusammengeführt, Widerspruch, Löschverlangen"}},
+		{keepReview, Text{"persons whom authors may be, for people to look at, and the verdicts", "mögliche Personen hinter Autoren, zur Prüfung durch Menschen, und die Entscheidungen"},
+			Text{"90 days from when it was found, or decided; a rejection is kept with the author", "90 Tage ab Fund oder Entscheidung; eine Ablehnung bleibt beim Autor"}, Text{"objection and erasure of the author or the person", "Widerspruch und Löschung von Autor oder Person"}},
 		{keepProof, Text{"ledger, journal, tombstones: ids, hashes, reasons; no content", "Hauptbuch, Journal, Sperrvermerke: Kennungen, Hashwerte, Gründe; kein Inhalt"},
 			Text{"as long as the installation stands, so that nothing comes twice or comes back", "solange die Installation besteht, damit nichts doppelt kommt oder zurückkehrt"},
 			Text{"the end of the installation", "das Ende der Installation"}},
@@ -79,6 +82,8 @@ func Places() []Place {
 		{Store, "person", "pipeline.PersonRow", keepLink, none},
 		{Store, "key", "pipeline.KeyRow", keepLink, none},
 		{Store, "often", "pipeline.OftenRow", keepState, none},
+		{Store, "review", "pipeline.ReviewRow", keepReview, none},
+		{Store, "merge", "pipeline.MergeRow", keepLink, none},
 		{Store, "line", "ledger.Line", keepProof, none},
 		{Store, "record", "pipeline.RecordRow", keepProof, none},
 		{Store, "foreign", "pipeline.ForeignRow", keepProof, none},
@@ -115,7 +120,6 @@ func Places() []Place {
 		{Store, "consoledraft", "console.draftRow", keepTrail, none},
 		{Store, "audit", "pipeline.AuditRow", keepTrail, none},
 		{Store, "consoletrial", "console.trialRow", keepTrial, Text{"a dry run: records as a draft would have written them, with what people said", "ein Probelauf: Datensätze, wie ein Entwurf sie geschrieben hätte, mit dem Gesagten"}},
-		{Store, "consoleverdict", "console.verdictRow", keepTrail, none},
 
 		{Archive, "batch", "archive.Batch", keepReceipt, none},
 		{Archive, "inputs", "decide.Inputs", keepReceipt, none},

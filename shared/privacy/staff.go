@@ -31,8 +31,11 @@ func StaffNote(of, field string) Text {
 		"pipeline.AuditRow at":       {"when it was done", "wann es geschah"},
 		"pipeline.AuditRow by":       {"who did it", "wer es tat"},
 		"pipeline.AuditRow did":      {"what was done, such as “logged in”", "was getan wurde, etwa „logged in“"},
-		"console.verdictRow by":      {"the pseudonym of who decided about a suggested link", "das Pseudonym der Person, die über eine vorgeschlagene Verbindung entschied"},
-		"console.verdictRow at":      {"when", "wann"},
+		"pipeline.ReviewRow by":      {"the pseudonym of who decided about a suggested link", "das Pseudonym der Person, die über eine vorgeschlagene Verbindung entschied"},
+		"pipeline.ReviewRow decided": {"when", "wann"},
+		"pipeline.MergeRow by":       {"the pseudonym of who made one person of two", "das Pseudonym der Person, die zwei Personen zusammengeführt hat"},
+		"pipeline.Relink by":         {"the pseudonym of who made or took back a link", "das Pseudonym der Person, die eine Verbindung hergestellt oder gelöst hat"},
+		"pipeline.Relink at":         {"when", "wann"},
 		"pipeline.Again by":          {"the pseudonym of who approved a replay or an undo", "das Pseudonym der Person, die eine Wiederholung oder Rücknahme gebilligt hat"},
 	}[of+" "+field]
 }

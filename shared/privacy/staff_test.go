@@ -9,7 +9,7 @@ import (
 
 // noNames lists what is about the staff and names nobody: times, roles, what was done.
 var noNames = map[string]bool{"console.linkRow roles": true, "console.sessionRow roles": true, "console.sessionRow until": true, "console.sessionRow seen": true,
-	"pipeline.AuditRow at": true, "pipeline.AuditRow did": true, "console.verdictRow at": true,
+	"pipeline.AuditRow at": true, "pipeline.AuditRow did": true, "pipeline.ReviewRow decided": true, "pipeline.Relink at": true,
 	"report.Agent contacts": true, "report.Agent answered": true, "report.Agent promised": true, "report.Agent kept": true, "report.Agent worked": true, "flow.Correction at": true}
 
 // TestEveryNameEnds walks the fields about the staff: each that holds a name has something that replaces it, or a row that ends soon.

@@ -14,7 +14,7 @@ document.addEventListener("keydown", (e) => {
   if (e.key === "/" && !/INPUT|TEXTAREA|SELECT/.test(document.activeElement.tagName)) { e.preventDefault(); document.getElementById("q")?.focus(); }
 });
 
-// Review by keyboard: a accepts, r rejects, j and k move.
+// Review by keyboard: a accepts, r rejects, m merges, j and k move.
 const cards = [...document.querySelectorAll("[data-review]")];
 if (cards.length) {
   let at = 0;
@@ -24,6 +24,7 @@ if (cards.length) {
     if (e.key === "j" || e.key === "k") { at = Math.max(0, Math.min(cards.length - 1, at + (e.key === "j" ? 1 : -1))); cards[at].focus(); }
     if (e.key === "a") cards[at].querySelector("[value=accept]").click();
     if (e.key === "r") cards[at].querySelector("[value=reject]").click();
+    if (e.key === "m") cards[at].querySelector("[value=merge]")?.click();
   });
 }
 

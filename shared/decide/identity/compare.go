@@ -7,7 +7,7 @@ import (
 
 // Point is one thing that was compared between an author and a person.
 type Point struct {
-	Of    string  `json:"of" expr:"of"`                 // first, last, city, country, firm, born, kind, mocking, young, bot, verified, taken
+	Of    string  `json:"of" expr:"of"`                 // first, last, city, country, firm, born, kind, spelt, mocking, young, bot, verified, taken
 	Level string  `json:"level" expr:"level"`           // same, sound, part, initial, other
 	Often float64 `json:"often,omitempty" expr:"often"` // how often such a value occurs among persons, 0–1
 }
@@ -36,18 +36,13 @@ func Compare(p Profile, t Traits, often Often) []Point {
 		rate, _ := often(kind, value)
 		add(of, Same, rate)
 	}
-	if p.Company != t.Company {
+	if p.Company != t.Company || p.Called != "" && p.Called == t.Firm { // or its employer itself
 		add("kind", Other, 0)
 	}
+	if p.Spelt {
+		add("spelt", Same, 0)
+	}
 	if p.Initial != "" && t.Initial != "" {
-		switch {
-		case p.First != "" && p.First == t.First:
-			same("first", "first", t.First)
-		case (p.First == "" || t.First == "") && p.Initial == t.Initial:
-			add("first", Initial, 0)
-		case p.First == "" || t.First == "" || genuine(p, often):
-			add("first", Other, 0)
-		}
 		switch {
 		case len(p.Last) > 0 && len(t.Last) > 0 && p.Last[0] == t.Last[0]:
 			same("last", "last", t.Last[0])
@@ -60,6 +55,16 @@ func Compare(p Profile, t Traits, often Often) []Point {
 			add("last", Initial, 0)
 		case len(p.Last) == 0 || len(t.Last) == 0 || genuine(p, often):
 			add("last", Other, 0)
+		}
+		// A word beside a family name that fits is a given name.
+		alike := len(out) > 0 && out[len(out)-1].Of == "last" && out[len(out)-1].Level != Other
+		switch {
+		case p.First != "" && p.First == t.First:
+			same("first", "first", t.First)
+		case (p.First == "" || t.First == "") && p.Initial == t.Initial:
+			add("first", Initial, 0)
+		case p.First == "" || t.First == "" || alike || genuine(p, often):
+			add("first", Other, 0)
 		}
 	}
 	if t.City != "" {

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"unicode"
 )
 
 // Version names the rules and weights in the edges they make.
@@ -98,6 +99,25 @@ func Domain(address string) string {
 		return d
 	}
 	return ""
+}
+
+// Sites gives the domains of the addresses that stand in a text, each once.
+func Sites(text string) []string {
+	var out []string
+	for rest := text; ; {
+		i := strings.Index(rest, "://")
+		if i < 0 {
+			return out
+		}
+		rest = rest[i+3:]
+		end := strings.IndexFunc(rest, unicode.IsSpace)
+		if end < 0 {
+			end = len(rest)
+		}
+		if d := Domain(strings.TrimRight(rest[:end], ".,;)")); d != "" && !slices.Contains(out, d) {
+			out = append(out, d)
+		}
+	}
 }
 
 // MailDomain gives the domain of an e-mail address where it may be somebody's own; "" for those of mail providers.

@@ -61,7 +61,7 @@ func (c *Choice) choose(all []Candidate) {
 		c.Reason = fmt.Sprintf("nobody likely: the best of %d is %s likely", len(all), percent(best.Sure))
 	case best.Sure >= sure && clear && best.proven():
 		c.Person, c.Link = best.Person, &best
-		c.Suggest = slices.DeleteFunc(c.Suggest, func(s Candidate) bool { return s.Person == best.Person || s.Shared > 1 })
+		c.Suggest = slices.DeleteFunc(c.Suggest, func(s Candidate) bool { return s.Person == best.Person || s.Shared > 1 || s.Class == "C" })
 		if len(c.Suggest) == 0 {
 			c.Suggest = nil
 		}
@@ -124,7 +124,13 @@ func weigh(keys []Candidate, people int) Candidate {
 		best.add(k.Key, k.Evidence, math.Log2(n)+strength(k))
 	}
 	for _, p := range best.Compared {
+		if best.echoes() && (p.Of == "first" || p.Of == "last") {
+			continue
+		}
 		if bits, say := weight(p, claimed); bits != 0 {
+			if p.Of == "taken" && best.Class == "A" { // some have two
+				bits /= 4
+			}
 			best.add(p.Of, say, bits)
 		}
 	}
@@ -150,6 +156,8 @@ func tenth(x float64) float64 { return math.Round(x*10) / 10 }
 func strength(k Candidate) float64 {
 	wrong := 0.05
 	switch {
+	case k.Class == "B" && (k.Key == KeySite || k.Key == KeyDomain):
+		wrong = 0.02
 	case k.Key == KeySite:
 		wrong = 0.0008
 	case k.Key == KeyDomain:
@@ -199,6 +207,9 @@ func weight(p Point, claimed bool) (bits float64, say string) {
 	case "last initial":
 		return 2.5, "the same initial of the family name"
 	case "last other":
+		if claimed { // people marry
+			return -3.2, "another family name"
+		}
 		return -4.3, "another family name"
 	case "city same":
 		return ratio(0.7, max(u, 0.002)), often("the same city")
@@ -240,9 +251,12 @@ func (c Candidate) level(of string) string {
 	return ""
 }
 
+// echoes tells whether the name says no more than the handle that led to the person.
+func (c Candidate) echoes() bool { return c.Key == KeyHandle && c.level("spelt") != "" }
+
 // named tells whether the names agree whole.
 func (c Candidate) named() bool {
-	return (c.level("first") == Same || c.level("first") == Initial) && (c.level("last") == Same || c.level("last") == Part)
+	return !c.echoes() && (c.level("first") == Same || c.level("first") == Initial) && (c.level("last") == Same || c.level("last") == Part)
 }
 
 // employed tells whether name, employer and city agree.

@@ -130,6 +130,8 @@ type Profile struct {
 	Traits            // of the name
 	Words    []string // hashed words, pairs and triples of bio and place, each as a city and as an employer
 	Located  bool     // says where it lives
+	Called   string   // the whole of what it is called, as an employer
+	Spelt    bool     // the name stands in the handle alone
 	Named    bool     // the given name is one that many have
 	Mocking  bool     // says that it is a fan, a parody or the like
 	Young    bool     // made lately
@@ -147,16 +149,14 @@ const youth = 90 * 24 * time.Hour
 
 // ProfileOf takes an author's profile apart.
 func ProfileOf(a flow.Author, now time.Time, hash Hash) Profile {
-	n := ParseName(a.Name)
+	n, spelt := ParseName(a.Name), false
 	if n.First == "" || len(n.Last) == 0 {
 		company := n.Company
-		if n = ofHandle(a.Handle); n.First == "" {
-			n = Name{}
-		}
+		n, spelt = ofHandle(a.Handle), true
 		n.Company = company
 	}
 	p := Profile{Traits: n.traits(hash), Bot: a.Bot, Verified: a.Verified, Young: !a.Created.IsZero() && now.Sub(a.Created) < youth}
-	p.Named = named[n.First]
+	p.Named, p.Spelt, p.Called = named[n.First], spelt && n.First != "", hashed(hash, "firm", firm(a.Name))
 	p.Network, _, _ = strings.Cut(a.ID, ":")
 	for _, text := range [...]string{a.Name, a.Bio, a.Handle} {
 		for _, w := range words(text) {

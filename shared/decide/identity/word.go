@@ -1,5 +1,10 @@
 package identity
 
+import (
+	"slices"
+	"strings"
+)
+
 // set makes a look-up of folded words.
 func set(words ...string) map[string]bool {
 	m := make(map[string]bool, len(words))
@@ -68,9 +73,21 @@ var named = func() map[string]bool {
 		"sophia", "jessica", "vanessa", "nadine", "melanie", "anja", "silke", "andrea", "barbara", "karin", "renate", "ingrid", "helga", "hannelore", "martin", "jan", "felix",
 		"jonas", "leon", "paul", "tim", "kevin", "dennis", "marcel", "patrick", "oliver", "ralf", "jens", "dirk", "torsten", "frank", "bernd", "dieter", "werner",
 		"helmut", "gunter", "horst", "jurgen", "rainer", "simon", "david", "fabian", "dominik", "moritz", "emil", "oskar", "noah", "elias", "finn", "oliver", "linda", "mary",
-		"patricia", "nancy", "karen", "emily", "amanda", "donald", "kenneth", "brian", "kevin", "jason", "ryan", "eric", "mehmet", "ahmed", "ali", "fatma", "ayse")
+		"patricia", "nancy", "karen", "emily", "amanda", "donald", "kenneth", "brian", "kevin", "jason", "ryan", "eric", "mehmet", "ahmed", "ali", "fatma", "ayse", "marco", "soren", "jorg", "bjorn", "jakub", "agnieszka", "olivia", "grace", "zoe", "giulia", "johanna", "nicole")
 	for _, full := range nicknames {
 		m[full] = true
 	}
 	return m
 }()
+
+// others are words by which people say that they write for somebody else, or tell somebody else's address.
+var others = [...]string{"für mein", "fuer mein", "im namen", "im auftrag", "stellvertretend", "ihre e-mail", "ihre mail", "ihre nummer", "ihre kundennummer", "seine e-mail", "seine mail",
+	"seine nummer", "seine kundennummer", "meiner mutter", "meines vaters", "meiner frau", "meines mannes", "meiner oma", "meines opas", "meiner tochter", "meines sohnes",
+	"meiner chefin", "meines chefs", "meiner kollegin", "meines kollegen", "for my ", "on behalf", "her email", "his email", "her e-mail", "his e-mail", "her number", "his number",
+	"my mother's", "my father's", "my wife's", "my husband's", "my boss"}
+
+// ForOthers tells whether a text says that what stands in it is somebody else's.
+func ForOthers(text string) bool {
+	text = strings.ToLower(text)
+	return slices.ContainsFunc(others[:], func(w string) bool { return strings.Contains(text, w) })
+}
