@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"rapport/shared/decide/identity"
+	"rapport/shared/decide/score"
 	"rapport/shared/flow"
 	"rapport/shared/store"
 )
@@ -67,13 +68,96 @@ func (r *PersonRow) take(id string, was PersonRow) {
 	if v.Name == "" && o.Name != "" {
 		v.Name, a.Name = o.Name, o.Name
 	}
-	if v.Score.Version == "" && o.Score.Version != "" {
-		v.Score, a.Scored = o.Score, true
+	for _, t := range o.Told { // whoever objected there is known here too, so that nobody else takes it back
+		if t.What == flow.Objection && slices.Contains(a.Objected, t.Purpose) && !slices.ContainsFunc(v.Told, func(x flow.Told) bool { return x.Purpose == t.Purpose && aside(x.What, t.What) }) {
+			v.Told, a.Told = append(slices.Clone(v.Told), t), append(a.Told, t)
+		}
 	}
-	if o.Protected && !v.Protected {
+	a.takeScores(v, o)
+	if a.Protects = o.Protected; o.Protected && !v.Protected {
 		v.Protected, a.Protected = true, true
 	}
 	r.Merges = append(r.Merges, a)
+}
+
+// takeScores lets a person have the scores of another's accounts. Whom one of the two kept from being scored has none: it does
+// not come back with an undoing, the next mention makes it anew.
+func (a *Absorbed) takeScores(v *flow.Person, o flow.Person) {
+	a.Excluded, a.Excludes = v.Unscored, o.Unscored
+	if v.Unscored == "" {
+		v.Unscored, a.Unscored = o.Unscored, o.Unscored
+	}
+	if unscorable(*v) {
+		v.Score, v.Scores = flow.Score{}, nil
+		return
+	}
+	theirs, known := scoresOf(o)
+	before := *v
+	before.Authors = slices.DeleteFunc(slices.Clone(v.Authors), func(x string) bool { return slices.Contains(a.Authors, x) })
+	mine, sure := scoresOf(before)
+	switch {
+	case known && sure:
+		for _, author := range sorted(theirs) {
+			if _, there := mine[author]; !there {
+				mine[author], a.Scores = theirs[author], append(a.Scores, author)
+			}
+		}
+		if len(a.Scores) > 0 {
+			scored(v, mine)
+		}
+	case v.Score.Version == "" && o.Score.Version != "":
+		v.Score, a.Scored = o.Score, true
+	}
+}
+
+// unscorable tells whether somebody may have no score.
+func unscorable(p flow.Person) bool {
+	return p.Unscored != "" || slices.Contains(p.Objected, "scoring")
+}
+
+// scoresOf gives the scores of a person's accounts, false where nobody can tell of which account the score is.
+func scoresOf(p flow.Person) (map[string]flow.Score, bool) {
+	switch {
+	case p.Scores != nil:
+		return maps.Clone(p.Scores), true
+	case p.Score.Version == "":
+		return map[string]flow.Score{}, true
+	case len(p.Authors) == 1:
+		return map[string]flow.Score{p.Authors[0]: p.Score}, true
+	}
+	return nil, false
+}
+
+// scored lets a person have the scores of its accounts.
+func scored(p *flow.Person, of map[string]flow.Score) {
+	p.Score, p.Scores = score.Combine(of), of
+	if len(of) == 0 || len(of) == 1 && len(p.Authors) < 2 {
+		p.Scores = nil // the one score says it
+	}
+}
+
+// giveScores takes the scores out of a person that a merge brought. An exclusion that another merge brought too stays, as
+// that one's.
+func (r *PersonRow) giveScores(a Absorbed, was flow.Person, of map[string]flow.Score, known bool) {
+	v := &r.Person
+	if a.Unscored != "" && v.Unscored == a.Unscored {
+		v.Unscored = ""
+		if i := slices.IndexFunc(r.Merges, func(m Absorbed) bool { return m.Excludes != "" }); i >= 0 {
+			v.Unscored, r.Merges[i].Unscored = r.Merges[i].Excludes, r.Merges[i].Excludes
+		}
+	}
+	switch {
+	case len(a.Scores) > 0 && known:
+		maps.DeleteFunc(of, func(author string, _ flow.Score) bool { return slices.Contains(a.Scores, author) })
+		scored(v, of)
+	case a.Scored && v.Score.Total == was.Score.Total && v.Score.At.Equal(was.Score.At):
+		v.Score = flow.Score{}
+	}
+	for _, author := range a.Authors { // scored since
+		if _, there := v.Scores[author]; there {
+			score.Drop(v, author)
+		}
+	}
 }
 
 // absorbed finds what a merge brought.
@@ -93,6 +177,7 @@ func (r *PersonRow) giveBack(id string, was flow.Person) bool {
 		return false
 	}
 	v := &r.Person
+	of, known := scoresOf(*v)
 	r.Merges = slices.DeleteFunc(slices.Clone(r.Merges), func(x Absorbed) bool { return x.Merge == id })
 	v.Authors = slices.DeleteFunc(v.Authors, func(x string) bool { return slices.Contains(a.Authors, x) })
 	v.Links = slices.DeleteFunc(v.Links, func(l flow.Link) bool { return hasLink(a.Links, l) })
@@ -100,10 +185,18 @@ func (r *PersonRow) giveBack(id string, was flow.Person) bool {
 		i := slices.IndexFunc(r.Merges, func(m Absorbed) bool { return slices.Contains(m.Brought, x) })
 		if i >= 0 {
 			r.Merges[i].Objected = with1(r.Merges[i].Objected, x)
+			for _, t := range a.Told {
+				if t.Purpose == x {
+					r.Merges[i].Told = append(slices.Clone(r.Merges[i].Told), t)
+				}
+			}
 			continue
 		}
 		v.Objected = slices.DeleteFunc(slices.Clone(v.Objected), func(y string) bool { return y == x })
 	}
+	v.Told = slices.DeleteFunc(slices.Clone(v.Told), func(t flow.Told) bool {
+		return !slices.Contains(v.Objected, t.Purpose) && slices.Contains(a.Told, t)
+	})
 	for _, x := range a.Accepted {
 		delete(v.Accepted, x)
 	}
@@ -114,11 +207,12 @@ func (r *PersonRow) giveBack(id string, was flow.Person) bool {
 	if a.Name != "" && v.Name == a.Name {
 		v.Name = ""
 	}
-	if a.Scored && v.Score.Total == was.Score.Total && v.Score.At.Equal(was.Score.At) {
-		v.Score = flow.Score{}
-	}
+	r.giveScores(a, was, of, known)
 	if a.Protected {
-		v.Protected = false
+		i := slices.IndexFunc(r.Merges, func(m Absorbed) bool { return m.Protects })
+		if v.Protected = i >= 0; v.Protected {
+			r.Merges[i].Protected = true
+		}
 	}
 	return true
 }
@@ -135,9 +229,22 @@ func (r PersonRow) returned(id string, was PersonRow) PersonRow {
 	out.Person.Links = slices.DeleteFunc(slices.Clone(was.Person.Links), func(l flow.Link) bool { return !hasLink(r.Person.Links, l) })
 	out.Person.Objected = slices.Clone(was.Person.Objected)
 	for _, x := range r.Person.Objected {
-		if !slices.Contains(a.Objected, x) && !slices.Contains(a.Had, x) {
+		others := slices.ContainsFunc(r.Merges, func(m Absorbed) bool { return m.Merge != id && slices.Contains(m.Objected, x) })
+		if !others && !slices.Contains(a.Objected, x) && !slices.Contains(a.Had, x) && !slices.Contains(out.Person.Objected, x) {
 			out.Person.Objected = with1(out.Person.Objected, x)
+			for _, t := range r.Person.Told {
+				if t.Purpose == x && t.What == flow.Objection {
+					out.Person.Told = withTold(out.Person.Told, t)
+				}
+			}
 		}
+	}
+	others := slices.ContainsFunc(r.Merges, func(m Absorbed) bool { return m.Merge != id && m.Unscored != "" })
+	if out.Person.Unscored == "" && a.Excluded == "" && !others {
+		out.Person.Unscored = r.Person.Unscored // said of the two since
+	}
+	if unscorable(out.Person) {
+		out.Person.Score, out.Person.Scores = flow.Score{}, nil
 	}
 	out.Keys, out.Traits = maps.Clone(was.Keys), maps.Clone(was.Traits)
 	for _, place := range a.Places {
@@ -161,6 +268,7 @@ func withoutAuthor(list []Absorbed, author string) []Absorbed {
 	for i := range out {
 		out[i].Authors = slices.DeleteFunc(slices.Clone(out[i].Authors), func(a string) bool { return a == author })
 		out[i].Links = slices.DeleteFunc(slices.Clone(out[i].Links), func(l flow.Link) bool { return l.To == author })
+		out[i].Scores = slices.DeleteFunc(slices.Clone(out[i].Scores), func(a string) bool { return a == author })
 	}
 	return out
 }
@@ -171,6 +279,7 @@ func (p *Pipeline) unmention(ctx context.Context, plan *Plan, who PersonRow, aut
 		_, err := p.merges.Update(ctx, a.Merge, "-", func(r *store.Row[MergeRow]) (bool, error) {
 			v := &r.Value.Was.Person
 			n := len(v.Authors)
+			score.Drop(v, author)
 			v.Authors = slices.DeleteFunc(v.Authors, func(x string) bool { return x == author })
 			v.Links = slices.DeleteFunc(v.Links, func(l flow.Link) bool { return l.To == author })
 			r.Value.Was.Merges = withoutAuthor(r.Value.Was.Merges, author)
@@ -181,6 +290,22 @@ func (p *Pipeline) unmention(ctx context.Context, plan *Plan, who PersonRow, aut
 		}
 	}
 	return p.unreview(ctx, plan, author, "")
+}
+
+// unscoreMerges takes scores out of what is kept to undo merges of whom may have none any more.
+func (p *Pipeline) unscoreMerges(ctx context.Context, list []Absorbed) error {
+	for _, a := range list {
+		_, err := p.merges.Update(ctx, a.Merge, "-", func(r *store.Row[MergeRow]) (bool, error) {
+			v := &r.Value.Was.Person
+			had := r.Version > 0 && (v.Score.Version != "" || v.Scores != nil)
+			v.Score, v.Scores = flow.Score{}, nil
+			return had, nil
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // forgetMerges removes what is kept to undo merges of a person who is erased, and takes the person out of review lists.

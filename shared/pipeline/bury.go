@@ -93,9 +93,6 @@ func (p *Pipeline) buryPage(ctx context.Context, plan *Plan, j *JobRow, from, to
 			err = p.remove(ctx, p.authors.Key(author, "-"))
 		}
 		if err == nil {
-			err = p.removeVerdicts(ctx, author)
-		}
-		if err == nil {
 			err = p.removeAccesses(ctx, author)
 		}
 		if err != nil {
@@ -107,19 +104,6 @@ func (p *Pipeline) buryPage(ctx context.Context, plan *Plan, j *JobRow, from, to
 	}
 	j.Erasure.Author, j.Erasure.Email = p.Veil(j.Erasure.Author), p.Veil(j.Erasure.Email)
 	j.Report = hash
-	return nil
-}
-
-// removeVerdicts forgets what people decided about suggested links of an author: the console keeps that under the author's id.
-func (p *Pipeline) removeVerdicts(ctx context.Context, author string) error {
-	for item, err := range p.Store.List(ctx, store.Range{Part: "consoleverdict#" + author}) {
-		if err == nil {
-			err = p.remove(ctx, item.Key())
-		}
-		if err != nil {
-			return err
-		}
-	}
 	return nil
 }
 

@@ -63,6 +63,11 @@ func (p *Pipeline) Exclude(ctx context.Context, s Subject, why string) error {
 			return err
 		}
 		known = known || row.Version > 0
+		if row.Version > 0 && unscorable(row.Value.Person) {
+			if err := p.unscoreMerges(ctx, row.Value.Merges); err != nil {
+				return err
+			}
+		}
 		if row.Version > 0 {
 			if err := p.tellPerson(ctx, plan, id); err != nil {
 				return err

@@ -61,7 +61,13 @@ type Absorbed struct {
 	Places    []string    `json:"places,omitempty"`
 	Name      string      `json:"name,omitempty"`
 	Scored    bool        `json:"scored,omitempty"`
+	Told      []flow.Told `json:"told,omitempty"`     // from where what was objected to is known
+	Scores    []string    `json:"scores,omitempty"`   // authors whose scores were new
+	Unscored  string      `json:"unscored,omitempty"` // exclusion from the score that was new
+	Excludes  string      `json:"excludes,omitempty"` // the other's exclusion
+	Excluded  string      `json:"excluded,omitempty"` // the person's own
 	Protected bool        `json:"protected,omitempty"`
+	Protects  bool        `json:"protects,omitempty"` // the other is protected
 }
 
 // Merge makes one person of two, because somebody said that they are one; the winner's id stays, the loser's leads to it.
@@ -177,6 +183,11 @@ func (p *Pipeline) joinStep(ctx context.Context, _ *Plan, id string) (authors, p
 		m.Was = loser.Value
 		if err := p.noteMoved(ctx, m); err != nil {
 			return nil, nil, err
+		}
+		if m.Was.Person.Owner != "" { // the name stands in the row of the merge now
+			if err := p.namedAt(ctx, "merge", id, "-", latest(p.now(), m.Was.Owned.Add(StaffFor))); err != nil {
+				return nil, nil, err
+			}
 		}
 		if res := p.merges.Put(ctx, &row)[0]; res.Err != nil {
 			return nil, nil, res.Err
@@ -299,6 +310,9 @@ func (p *Pipeline) splitStep(ctx context.Context, _ *Plan, id string) (authors, 
 		r.Value.Person.Updated, r.Value.Person.Revision = p.now(), revision+1
 		return true, nil
 	})
+	if err == nil && loser.Value.Person.Owner != "" {
+		err = p.namedAt(ctx, "person", m.Loser, "-", latest(p.now(), loser.Value.Owned.Add(StaffFor)))
+	}
 	if err != nil {
 		return nil, nil, err
 	}
@@ -385,4 +399,11 @@ func returned[T any](list []T, k MovedKey, m MergeRow, id func(T) string, loser 
 		put(k.Winner, winner[0])
 	}
 	return rest
+}
+
+func latest(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
 }

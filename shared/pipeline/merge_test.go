@@ -11,6 +11,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"rapport/shared/decide/score"
 	"rapport/shared/fault"
 	"rapport/shared/flow"
 	"rapport/shared/pipeline"
@@ -68,7 +69,7 @@ func bald(v map[string]any) {
 				delete(v, k)
 			}
 		}
-		if strings.HasPrefix(k, "escalat") || slices.Contains([]string{"revision", "updated", "written", "at", "fields", "intents", "looked", "priority"}, k) {
+		if strings.HasPrefix(k, "escalat") || slices.Contains([]string{"revision", "updated", "written", "at", "fields", "intents", "looked", "priority", "sla", "since", "owed", "due", "status"}, k) {
 			delete(v, k)
 		}
 	}
@@ -190,12 +191,24 @@ func TestUnmergeIsExact(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	edit(names[0], func(p *pipeline.PersonRow) { p.Person.Objected = []string{"marketing"} })
+	edit(names[0], func(p *pipeline.PersonRow) {
+		p.Person.Objected = []string{"marketing"}
+		p.Person.Score = flow.Score{Total: 40, Confidence: 70, Version: "score/test", At: start}
+	})
 	edit(names[1], func(p *pipeline.PersonRow) {
-		p.Person.Objected, p.Person.Protected, p.Person.Name = []string{"scoring", "marketing"}, true, "Otto"
+		p.Person.Objected, p.Person.Protected, p.Person.Name = []string{"product", "marketing"}, true, "Otto"
+		p.Person.Told = []flow.Told{{Purpose: "product", What: flow.Objection, Source: "tester", At: start}}
+		p.Person.Consented, p.Person.Owner = []string{"scoring"}, "eva@nord.example"
+		p.Owned = start
+		one := flow.Score{Total: 30, Confidence: 60, Version: "score/test", At: start}
+		p.Person.Scores = map[string]flow.Score{p.Person.Authors[0]: one, "site:elsewhere": {Version: "score/test", At: start}}
+		p.Person.Score = score.Combine(p.Person.Scores)
 		p.Person.Accepted = map[string]bool{"crm": true}
 	})
-	edit(names[2], func(p *pipeline.PersonRow) { p.Person.Objected, p.Person.Name = []string{"scoring"}, "Marlene" })
+	edit(names[2], func(p *pipeline.PersonRow) {
+		p.Person.Objected, p.Person.Name, p.Person.Protected = []string{"product", "post"}, "Marlene", true
+		p.Person.Score = flow.Score{Total: 20, Confidence: 50, Version: "score/test", At: start}
+	})
 	hash := ""
 	for _, place := range []string{"crm#contact#1#email"} { // a key that two share
 		hash = personRow(base, names[0]).Keys[place][0]
@@ -351,5 +364,60 @@ func TestReview(t *testing.T) {
 	}
 	if err := r.app.Judge(t.Context(), "site:nobody", person, false, "eva"); !fault.Is(err, fault.NotFound) {
 		t.Errorf("about nobody: %v", err)
+	}
+}
+
+// Scores of several accounts add up in a merge and part again, also when one spoke since; whom one of the two kept from being
+// scored has no score, and what was said of the two while they were one holds for both.
+func TestMergeAndScore(t *testing.T) {
+	r, people := couple(t)
+	winner, loser := people["anna1"], people["anna2"]
+	edit := func(id string, change func(*flow.Person)) {
+		if _, err := (store.Table[pipeline.PersonRow]{Store: r.store, Name: "person"}).Update(t.Context(), id, "-", func(r *store.Row[pipeline.PersonRow]) (bool, error) {
+			change(&r.Value.Person)
+			return true, nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	total := func(n int) func(*flow.Person) {
+		return func(p *flow.Person) { p.Score = flow.Score{Total: n, Version: "score/test", At: start} }
+	}
+	edit(winner, total(40))
+	edit(loser, total(50))
+	id := r.merge(winner, loser)
+	if p := personRow(r, winner).Person; p.Score.Total != 70 || p.Scores["site:anna1"].Total != 40 || p.Scores["site:anna2"].Total != 50 {
+		t.Errorf("together they have %+v, %+v", p.Score, p.Scores)
+	}
+	edit(winner, func(p *flow.Person) {
+		score.Note(p, "site:anna1", flow.Score{Total: 45, Version: "score/test", At: start})
+	})
+	r.unmerge(id)
+	if w, l := personRow(r, winner).Person, personRow(r, loser).Person; w.Score.Total != 45 || l.Score.Total != 50 || len(w.Scores)+len(l.Scores) != 0 {
+		t.Errorf("parted they have %+v %+v, %+v %+v", w.Score, w.Scores, l.Score, l.Scores)
+	}
+	id = r.merge(winner, loser)
+	if err := r.app.Exclude(t.Context(), pipeline.Subject{Person: winner, Authors: personRow(r, winner).Person.Authors}, "no customer"); err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range table[pipeline.MergeRow](r, "merge") {
+		if m.Was.Person.Score.Version != "" {
+			t.Errorf("the merge keeps the score %+v of whom may have none", m.Was.Person.Score)
+		}
+	}
+	r.unmerge(id)
+	for _, who := range []string{winner, loser} {
+		if p := personRow(r, who).Person; p.Unscored == "" || p.Score.Version != "" {
+			t.Errorf("%s is excluded, and has %q %+v", who, p.Unscored, p.Score)
+		}
+	}
+	edit(winner, func(p *flow.Person) { p.Unscored = ""; total(40)(p) })
+	id = r.merge(winner, loser)
+	if p := personRow(r, winner).Person; p.Unscored == "" || p.Score.Version != "" {
+		t.Errorf("one of the two is excluded, and they have %q %+v", p.Unscored, p.Score)
+	}
+	r.unmerge(id)
+	if p := personRow(r, winner).Person; p.Unscored != "" {
+		t.Errorf("who was never excluded is: %q", p.Unscored)
 	}
 }

@@ -154,6 +154,11 @@ func (p *Pipeline) objected(ctx context.Context, plan *Plan, j *JobRow) error {
 			for _, author := range row.Value.Person.Authors { // linked since
 				j.Authors = with1(j.Authors, author)
 			}
+			if unscorable(row.Value.Person) {
+				if err := p.unscoreMerges(ctx, row.Value.Merges); err != nil {
+					return err
+				}
+			}
 			if err := p.tellPerson(ctx, plan, id); err != nil {
 				return err
 			}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"rapport/shared/decide"
+	"rapport/shared/decide/score"
 	"rapport/shared/fault"
 	"rapport/shared/flow"
 	"rapport/shared/store"
@@ -34,6 +35,15 @@ const (
 )
 
 func reviewSort(author, person string) string { return author + "#" + person }
+
+// reviewed lists the brands that have review lists, "-" for what is of none.
+func reviewed(plan *Plan) []string {
+	out := []string{"-"}
+	for _, b := range plan.Doc.Brands {
+		out = append(out, b.Name)
+	}
+	return out
+}
 
 // doubts writes down who authors may be. A row that is there stays as it is: somebody may have decided on it.
 func (p *Pipeline) doubts(w *world) []staged {
@@ -101,8 +111,8 @@ func (p *Pipeline) Judge(ctx context.Context, author, person string, accept bool
 		return err
 	}
 	verdict, ground := "rejected", ""
-	for _, b := range plan.Doc.Brands {
-		row, err := p.reviews.One(ctx, b.Name, reviewSort(author, person))
+	for _, b := range reviewed(plan) {
+		row, err := p.reviews.One(ctx, b, reviewSort(author, person))
 		if err != nil {
 			return err
 		}
@@ -119,8 +129,8 @@ func (p *Pipeline) Judge(ctx context.Context, author, person string, accept bool
 	if err != nil {
 		return err
 	}
-	for _, b := range plan.Doc.Brands { // last: who dies before is asked again
-		_, err := p.reviews.Update(ctx, b.Name, reviewSort(author, person), func(r *store.Row[ReviewRow]) (bool, error) {
+	for _, b := range reviewed(plan) { // last: who dies before is asked again
+		_, err := p.reviews.Update(ctx, b, reviewSort(author, person), func(r *store.Row[ReviewRow]) (bool, error) {
 			if r.Version == 0 || r.Value.Verdict == verdict {
 				return false, nil
 			}
@@ -223,6 +233,7 @@ func (p *Pipeline) linkStep(ctx context.Context, r Relink) error {
 			v.Authors = append(v.Authors, r.Author)
 			v.Links = append(v.Links, flow.Link{To: r.Author, Evidence: r.Evidence, Class: "A", By: r.By, At: r.At})
 		} else {
+			score.Drop(v, r.Author)
 			v.Authors = slices.DeleteFunc(v.Authors, func(a string) bool { return a == r.Author })
 			v.Links = slices.DeleteFunc(v.Links, func(l flow.Link) bool { return l.To == r.Author })
 		}
@@ -235,14 +246,14 @@ func (p *Pipeline) linkStep(ctx context.Context, r Relink) error {
 
 // unreview takes an author, or a person, out of the review lists.
 func (p *Pipeline) unreview(ctx context.Context, plan *Plan, author, person string) error {
-	for _, b := range plan.Doc.Brands {
-		r := store.Range{Part: b.Name}
+	for _, b := range reviewed(plan) {
+		r := store.Range{Part: b}
 		if author != "" {
 			r.From, r.To = author+"#", author+"$"
 		}
 		for row, err := range p.reviews.List(ctx, r) {
 			if err == nil && (row.Value.Author == author || row.Value.Person == person) {
-				err = p.remove(ctx, p.reviews.Key(b.Name, row.Sort))
+				err = p.remove(ctx, p.reviews.Key(b, row.Sort))
 			}
 			if err != nil {
 				return err

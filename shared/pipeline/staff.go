@@ -28,6 +28,7 @@ func StaffFields() []StaffField {
 		{Type: "pipeline.AuditRow", Field: "by", Table: "audit", Path: "by"},
 		{Type: "flow.Conversation", Field: "owner", Table: "conversation", Path: "conversation.owner"},
 		{Type: "flow.Person", Field: "owner", Table: "person", Path: "person.owner"},
+		{Type: "flow.Person", Field: "owner", Table: "merge", Path: "was.person.owner"},
 		{Type: "flow.Reply", Field: "sender", Table: "reply", Path: "reply.sender"},
 		{Type: "pipeline.HoldRow", Field: "by", Table: "hold", Path: "by"},
 		{Type: "config.Version", Field: "by", Table: "config", Path: "by"},
@@ -86,7 +87,7 @@ func (p *Pipeline) forgetName(ctx context.Context, d DueRow) error {
 		}
 		table := store.Table[namedRow]{Store: p.Store, Name: f.Table}
 		_, err := table.Update(ctx, part, sort, func(r *store.Row[namedRow]) (bool, error) {
-			if r.Version == 0 || p.now().Before(newestName(r.Value).Add(StaffFor)) {
+			if r.Version == 0 || f.Table != "merge" && p.now().Before(newestName(r.Value).Add(StaffFor)) {
 				return false, nil
 			}
 			return p.rename(r.Value, strings.Split(f.Path, ".")), nil

@@ -105,11 +105,12 @@ func Note(p *flow.Person, author string, s flow.Score) bool {
 		}
 	}
 	was, before := p.Score, of[author]
+	_, held := p.Scores[author]
 	if delete(of, author); s.Version != "" {
 		of[author] = s
 	}
 	next := Combine(of)
-	if alike(next, was) && (len(of) < 2 || alike(before, s)) {
+	if alike(next, was) && (len(of) < 2 || alike(before, s)) && !(held && s.Version == "") {
 		return false
 	}
 	p.Score, p.Scores = next, of
