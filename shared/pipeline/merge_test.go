@@ -421,3 +421,33 @@ func TestMergeAndScore(t *testing.T) {
 		t.Errorf("who was never excluded is: %q", p.Unscored)
 	}
 }
+
+// A rejection is kept with the author: it holds when the row of the review list is gone, and for strong evidence too.
+func TestRejectionStays(t *testing.T) {
+	r, _ := compared(t)
+	r.hook(profile(said("m1", "m1", complaint, r.now), "Marlene Quandt", "Nummer 1", "Bonn"))
+	r.run()
+	list, err := r.app.Reviews(t.Context(), []string{"nord"})
+	if err != nil || len(list) != 1 {
+		t.Fatalf("the list is %+v, %v", list, err)
+	}
+	if err := r.app.Judge(t.Context(), "site:m1", list[0].Person, false, "eva"); err != nil {
+		t.Fatal(err)
+	}
+	for key := range r.store.items {
+		if strings.HasPrefix(key.Part, "review#") {
+			if res := r.store.Delete(t.Context(), store.Item{Part: key.Part, Sort: key.Sort, Version: store.AnyVersion})[0]; res.Err != nil {
+				t.Fatal(res.Err)
+			}
+		}
+	}
+	r.pass(8 * 24 * time.Hour)
+	r.hook(profile(private("m2", "m1", "mq@quandt.example, hallo?", r.now), "Marlene Quandt", "Nummer 2", "Bonn"))
+	r.run()
+	if a := authorRow(r, "m1"); a.Person != "" {
+		t.Errorf("linked to %s though somebody said that it is not", a.Person)
+	}
+	if list, err := r.app.Reviews(t.Context(), []string{"nord"}); err != nil || len(list) != 0 {
+		t.Errorf("proposed again: %+v, %v", list, err)
+	}
+}
