@@ -435,7 +435,7 @@ func TestVendorLogIn(t *testing.T) {
 		t.Error("the sealed cookie holds for more than one answer")
 	}
 	row, err := store.Table[pipeline.TokenRow]{Store: h.store, Name: "token"}.One(t.Context(), "site", "-")
-	if err != nil || row.Version == 0 || strings.Contains(fmt.Sprintf("%s", row.Value.Access), "t0ken-word") {
+	if err != nil || row.Version == 0 || strings.Contains(string(row.Value.Access), "t0ken-word") {
 		t.Errorf("kept: %v %+v", err, row)
 	}
 	state, cookie = begin()

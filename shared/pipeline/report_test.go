@@ -17,10 +17,10 @@ import (
 
 // overheard is the slow model: what somebody who wrote down everything by hand would count from the world itself.
 type overheard struct {
-	network, author string
-	day             string // received
-	asks            bool   // waits for the brand
-	at, first       time.Time
+	author    string
+	day       string // received
+	asks      bool   // waits for the brand
+	at, first time.Time
 }
 
 // The figures are what counting the world by hand gives, before the days are kept, once they are, and after answers that come

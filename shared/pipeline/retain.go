@@ -76,7 +76,7 @@ func (p *Pipeline) retainPage(ctx context.Context, j *JobRow) (more bool, err er
 	if err != nil {
 		return true, err
 	}
-	from := j.To
+	var from time.Time
 	if j.Cursor != "" {
 		if from, err = time.Parse(time.RFC3339Nano, j.Cursor); err != nil {
 			return false, fault.New(fault.Invalid, "the job's cursor is damaged: %w", err)
