@@ -134,7 +134,7 @@ var errLost = errors.New("the connection was cut")
 func begun() time.Time { return time.Date(2026, 3, 2, 9, 0, 0, 0, time.UTC) }
 
 // againEvery thins out the runs that go on after the day with a replay and an undo.
-const againEvery = 4
+const againEvery = 10
 
 // limit is how long a worker may run; the platform ends it then. Claims outlast it, leases outlast claims.
 const (
