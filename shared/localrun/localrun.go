@@ -156,11 +156,11 @@ func (h *Home) configure(ctx context.Context) error {
 func linger(lane queue.Lane) time.Duration {
 	switch lane {
 	case topology.DeliverBulk:
-		return 50 * time.Millisecond
+		return 400 * time.Millisecond
 	case topology.MentionsLive:
 		return 50 * time.Millisecond
 	case topology.DeliverUrgent:
-		return 20 * time.Millisecond
+		return 200 * time.Millisecond
 	}
 	return 0
 }
