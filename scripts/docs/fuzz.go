@@ -11,7 +11,16 @@ import (
 
 // securityPage writes the list of fuzz targets into the page about security, whose other words are written by hand.
 func securityPage() ([]byte, error) {
-	const path, begin, end = "docs/security.md", "<!-- fuzz targets -->\n", "<!-- end -->"
+	table, err := fuzzTargets("shared")
+	if err != nil {
+		return nil, err
+	}
+	return within("docs/security.md", "<!-- fuzz targets -->\n", table)
+}
+
+// within puts a table into a page between a mark and the next end.
+func within(path, begin, table string) ([]byte, error) {
+	const end = "<!-- end -->"
 	page, err := os.ReadFile(path)
 	if err != nil {
 		return nil, err
@@ -19,10 +28,9 @@ func securityPage() ([]byte, error) {
 	head, rest, found := strings.Cut(string(page), begin)
 	_, tail, closed := strings.Cut(rest, end)
 	if !found || !closed {
-		return nil, fmt.Errorf("%s has no place for the fuzz targets", path)
+		return nil, fmt.Errorf("%s has no place between %q and %q", path, strings.TrimSpace(begin), end)
 	}
-	table, err := fuzzTargets("shared")
-	return []byte(head + begin + table + end + tail), err
+	return []byte(head + begin + table + end + tail), nil
 }
 
 var fuzzTarget = regexp.MustCompile(`(?m)^func (Fuzz\w+)\(`)

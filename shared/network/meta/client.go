@@ -384,13 +384,17 @@ func look(ctx context.Context, a network.Account, native string) (node, refusal,
 	return n, said, err
 }
 
+// who is whoever said it, as a webhook tells.
+func (n node) who() map[string]any {
+	return map[string]any{"id": n.From.v.ID, "name": n.From.v.Name, "username": first(n.From.v.Username, n.Username), "self_ig_scoped_id": n.From.v.Self}
+}
+
 // body writes a node in the shape of a webhook, so that both are read alike.
 func (n node) body(a network.Account, m flow.Mention) []byte {
-	who := map[string]any{"id": n.From.v.ID, "name": n.From.v.Name, "username": first(n.From.v.Username, n.Username), "self_ig_scoped_id": n.From.v.Self}
 	native := flow.Native(m.ID)
 	object, field := "instagram", "comments"
 	created := when(first(n.Created, n.Timestamp))
-	v := map[string]any{"verb": "edited", "from": who}
+	v := map[string]any{"verb": "edited", "from": n.who()}
 	if !created.IsZero() {
 		v["created_time"] = created.Unix()
 	}

@@ -286,8 +286,7 @@ func (s *span) say(field string, t thing, on string) {
 	if !s.holds(at) || t.ID == "" {
 		return
 	}
-	who := map[string]any{"id": t.From.v.ID, "name": t.From.v.Name, "username": first(t.From.v.Username, t.Username), "self_ig_scoped_id": t.From.v.Self}
-	v := map[string]any{"verb": "add", "created_time": at.Unix(), "from": who}
+	v := map[string]any{"verb": "add", "created_time": at.Unix(), "from": t.who()}
 	if platformOf(s.a) == instagram {
 		v["id"], v["text"], v["parent_id"], v["media"] = t.ID, t.Text, t.ParentID, map[string]any{"id": on}
 	} else {
