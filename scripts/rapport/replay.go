@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -192,8 +193,8 @@ func printPatched(c *cobra.Command, f *flags, p pipeline.Patched) error {
 			if x.Reason != "" {
 				fmt.Fprintf(w, " (%s)", x.Reason)
 			}
-			for _, field := range x.Left {
-				fmt.Fprintf(w, " %s", field)
+			if len(x.Left) > 0 {
+				fmt.Fprintf(w, "; left as they are: %s", strings.Join(x.Left, ", "))
 			}
 			fmt.Fprintln(w)
 		}

@@ -223,6 +223,9 @@ func tell(w io.Writer, s pipeline.Story) error {
 			}
 			fmt.Fprintln(w)
 		}
+		if a := l.Amended; a != nil {
+			fmt.Fprintf(w, "    then %s by job %s, %s\n", map[string]string{pipeline.JobReplay: "decided again", pipeline.JobUndo: "undone"}[a.Kind], a.Job, a.At.Format("2006-01-02 15:04:05"))
+		}
 	}
 	for _, x := range s.Media {
 		fmt.Fprintf(w, "  attachment %s %s (%d bytes): %s %s %s\n", x.Kind, x.Type, x.Size, x.State, x.Ref, x.Reason)
@@ -275,7 +278,14 @@ func tellRecords(w io.Writer, records map[string][]pipeline.Shown) {
 	slices.Sort(accounts)
 	for _, a := range accounts {
 		for _, r := range records[a] {
-			fmt.Fprintf(w, "\n%s holds %s %s (%s)\n", a, r.Object, r.Key, r.Mode)
+			say := r.Mode
+			if r.Undone {
+				say = "undone: what it held before, but for what others changed since"
+			}
+			fmt.Fprintf(w, "\n%s holds %s %s (%s)\n", a, r.Object, r.Key, say)
+			if len(r.Fields) == 0 {
+				fmt.Fprintln(w, "  nothing of ours")
+			}
 			fields := make([]string, 0, len(r.Fields))
 			for f := range r.Fields {
 				fields = append(fields, f)

@@ -154,6 +154,9 @@ func (st *story) steps() {
 			}
 			add(at, string(d.State), text, tone(string(d.State)))
 		}
+		if a := l.Amended; a != nil {
+			add(a.At.Format(stamp), a.Kind, a.Job, "calm")
+		}
 	}
 }
 

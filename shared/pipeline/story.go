@@ -28,15 +28,18 @@ type StoryLine struct {
 	Event string       `json:"event"`
 	Place ledger.Place `json:"place"`
 	Line  ledger.Line  `json:"line"`
+
+	Amended *Amended `json:"amended,omitempty"` // by a replay or an undo
 }
 
-// Shown is a record as the mapping renders it now.
+// Shown is a record as the mapping renders it now; after an undo, what it holds since, but for fields that others changed.
 type Shown struct {
 	Object   string         `json:"object"`
 	Key      string         `json:"key"`
 	Mode     string         `json:"mode"` // write or observe
 	Fields   map[string]any `json:"fields"`
 	Problems []string       `json:"problems,omitempty"`
+	Undone   bool           `json:"undone,omitempty"`
 }
 
 // Story tells a mention's story. NotFound: no such mention is known.
@@ -57,7 +60,7 @@ func (p *Pipeline) Story(ctx context.Context, id string) (Story, error) {
 		if err := p.why(ctx, &line.Value); err != nil {
 			return s, err
 		}
-		s.Lines = append(s.Lines, StoryLine{e.ID, e.Line, line.Value})
+		s.Lines = append(s.Lines, StoryLine{Event: e.ID, Place: e.Line, Line: line.Value})
 		if err := p.recall(ctx, &s, e.Line, line.Value); err != nil {
 			return s, err
 		}
@@ -72,7 +75,15 @@ func (p *Pipeline) Story(ctx context.Context, id string) (Story, error) {
 	if s.Media, err = p.Media(ctx, id); err != nil {
 		return s, err
 	}
-	return s, p.show(ctx, &s, row.Value)
+	if err := p.show(ctx, &s, row.Value); err != nil {
+		return s, err
+	}
+	holds, err := p.amended(ctx, s.Lines)
+	if err != nil {
+		return s, err
+	}
+	s.givenBack(holds)
+	return s, nil
 }
 
 // why tells of open deliveries that their account is closed, and why.

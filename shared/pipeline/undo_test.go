@@ -90,6 +90,18 @@ func TestUndoAnEvent(t *testing.T) {
 	if got.Written != 2 || c.Fields["note"] != was || r.of("m1").Fields["text"] == nil {
 		t.Errorf("%+v: %v", got, c.Fields)
 	}
+	told, err := r.app.Story(t.Context(), "site:m2")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if a := told.Lines[0].Amended; a == nil || a.Kind != pipeline.JobUndo {
+		t.Errorf("the story does not tell that it was undone: %+v", told.Lines)
+	}
+	for _, shown := range told.Records["crm"] {
+		if shown.Object == "mention" && (!shown.Undone || len(shown.Fields) > 0) || shown.Object == "case" && shown.Fields["note"] != was {
+			t.Errorf("the story tells of %+v", shown)
+		}
+	}
 	more := said("m3", "anna", danger, start.Add(10*time.Minute))
 	more.Mention.Root, more.Mention.Parent = "site:m1", "site:m1"
 	r.hook(more)
