@@ -51,7 +51,12 @@ func printPerson(c *cobra.Command, f *flags, who pipeline.ExplainedPerson, err e
 		return printJSON(w, who)
 	}
 	p := who.Person
-	fmt.Fprintf(w, "%s %s\nscore %d of 100, confidence %d %%\n", dash(p.ID), p.Name, p.Score.Total, p.Score.Confidence)
+	if p.ID == "" {
+		fmt.Fprintln(w, "a stranger: linked to no CRM record")
+	} else {
+		fmt.Fprintln(w, p.ID, p.Name)
+	}
+	fmt.Fprintf(w, "score %d of 100, confidence %d %%\n", p.Score.Total, p.Score.Confidence)
 	for _, part := range p.Score.Parts {
 		fmt.Fprintf(w, "  %-14s %d of %d: %s\n", part.Name, part.Points, part.Max, part.Reason)
 	}

@@ -52,7 +52,7 @@ func eraseCommand(f *flags) *cobra.Command {
 			if err := follow(c, f, id); err != nil || f.json {
 				return err
 			}
-			fmt.Fprintf(c.OutOrStdout(), "What was on its way is looked for again; then `rapport erase --job %s` shows the report.\n", id)
+			fmt.Fprintf(c.OutOrStdout(), "%s; `rapport erase --job %s` shows the report then.\n", unswept, id)
 			return nil
 		},
 	}
@@ -61,6 +61,9 @@ func eraseCommand(f *flags) *cobra.Command {
 	c.Flags().StringVar(&job, "job", "", "show this erasure instead")
 	return c
 }
+
+// unswept is what an erasure still does after its first pass.
+const unswept = "What was on its way is looked for again, some minutes later, until nothing new comes; then ids give way to hashes too"
 
 // tellSubject says who was found, and how.
 func tellSubject(w io.Writer, s pipeline.Subject) {
@@ -90,6 +93,9 @@ func showErasure(c *cobra.Command, f *flags, job string) error {
 		w := c.OutOrStdout()
 		if !j.Swept {
 			fmt.Fprintf(w, "job %s: %s, %d found so far, in pass %d %s\n", job, j.State, j.Done, j.Pass+1, j.Problem)
+			if j.Pass > 0 {
+				fmt.Fprintln(w, unswept+".")
+			}
 			return nil
 		}
 		r := row.Report

@@ -186,7 +186,7 @@ func (h *Home) commands() map[string]command {
 
 // reading tells which commands change nothing. All others stand in the audit trail.
 func reading(name string) bool {
-	return slices.Contains([]string{"config/forecast", "queue/depth", "account/doctor", "account/estimate", "account/address", "job/show"}, name)
+	return slices.Contains([]string{"config/forecast", "queue/depth", "account/doctor", "account/estimate", "account/address", "job/show", "job/patched"}, name)
 }
 
 // operator is who gives a command, in its context.
