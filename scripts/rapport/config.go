@@ -36,6 +36,9 @@ func validateCommand(f *flags) *cobra.Command {
 			}
 			doc, err := config.Load(text, config.Options{File: file, Env: f.env, Connectors: app.Connectors(connectors.Networks(), connectors.CRMs())})
 			if err == nil {
+				err = app.Templates(doc, connectors.Networks())
+			}
+			if err == nil {
 				_, err = app.Compile(doc, connectors.CRMs())
 			}
 			var mistakes config.Errors

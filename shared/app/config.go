@@ -66,6 +66,9 @@ func (a *App) Check(ctx context.Context, text []byte, file string) (*pipeline.Pl
 	if err != nil {
 		return nil, err
 	}
+	if err := Templates(doc, a.options.Networks); err != nil {
+		return nil, err
+	}
 	described, err := a.described(ctx, doc)
 	if err != nil {
 		return nil, err

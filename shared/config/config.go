@@ -51,7 +51,8 @@ type Brand struct {
 	Numbers    map[string]string   `yaml:"numbers,omitempty" json:"numbers,omitempty"`         // order_number, customer_number → regular expression
 	Notice     map[string]string   `yaml:"notice,omitempty" json:"notice,omitempty"`           // language → what is added where a rule answers; none = "Automatische Antwort." or "This is an automated answer."
 	Crowd      int                 `yaml:"crowd,omitempty" json:"crowd,omitempty"`             // so many people who complain under one post raise an alert; 0 = 10
-	Templates  []Template          `yaml:"templates,omitempty" json:"templates,omitempty"`     // texts to start an answer from
+	Templates  []Template          `yaml:"templates,omitempty" json:"templates,omitempty"`     // texts to start an answer from, over the built-in ones
+	Contact    Contact             `yaml:"contact,omitempty" json:"contact,omitzero"`          // where people reach it in private, for templates
 	ReopenDays int                 `yaml:"reopen_days,omitempty" json:"reopen_days,omitempty"` // 0 = 14
 	Roles      map[string][]string `yaml:"roles,omitempty" json:"roles,omitempty"`             // console: role → groups of the log-in's provider that have it for this brand
 	Topics     []Topic             `yaml:"topics,omitempty" json:"topics,omitempty"`           // products, competitors and themes that are looked for in what is said
@@ -131,7 +132,13 @@ type Escalation struct {
 type Template struct {
 	Action string `yaml:"action" json:"action"` // for which it is offered
 	Lang   string `yaml:"lang" json:"lang"`     // de, en
-	Text   string `yaml:"text" json:"text"`     // what the answer starts with
+	Text   string `yaml:"text" json:"text"`     // what the answer starts with: {name}, {brand}, {agent}, {case}, {link} … are filled in; a part in [square brackets] is left out where a value is missing
+}
+
+// Contact is where people reach a brand in private.
+type Contact struct {
+	Link    string            `yaml:"link,omitempty" json:"link,omitempty"`       // {link} in templates: a page or form of the brand
+	Channel map[string]string `yaml:"channel,omitempty" json:"channel,omitempty"` // language → {channel} in templates: what the private way is called, as "direct message"
 }
 
 // Hook is one app registration at a vendor.

@@ -55,6 +55,9 @@ func brand(d *decoder, n *yaml.Node, path string, v *Brand) {
 				"action": text(&v.Action, notEmpty), "lang": text(&v.Lang, matches(`^[a-z]{2,3}$`, "a language such as de or en")), "text": text(&v.Text, notEmpty),
 			}, "action", "lang", "text")
 		}),
+		"contact": func(d *decoder, n *yaml.Node, path string) {
+			d.object(n, path, keys{"link": text(&v.Contact.Link, isAddress), "channel": textMap(&v.Contact.Channel, matches(`^[a-z]{2,3}$`, "a language such as de or en"), notEmpty)})
+		},
 		"information": textMap(&v.Information, matches(`^[a-z]{2,3}$`, "a language such as de or en"), notEmpty),
 		"notice":      textMap(&v.Notice, matches(`^[a-z]{2,3}$`, "a language such as de or en"), notEmpty),
 		"crowd":       whole(&v.Crowd, 0, 100_000),

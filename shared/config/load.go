@@ -250,7 +250,7 @@ func (d *Document) Mistake(path, say, near string, line, column int) Error {
 	if exact && p.inline && line == 1 {
 		e.Column += column - 1
 	} else if line > 0 {
-		e.Say = fmt.Sprintf("%d:%d of the expression: %s", line, column, say)
+		e.Say = fmt.Sprintf("%d:%d of the text: %s", line, column, say)
 	}
 	return e
 }

@@ -202,7 +202,7 @@ func TestStanding(t *testing.T) {
 	g := h.enter()
 	for path, form := range map[string]url.Values{
 		"/rules/brand":    {"brand": {"nord"}, "zone": {"Europe/Berlin"}, "mon": {"09:00-17:00"}, "urgent": {"15m"}, "holidays": {"2026-12-24, 2026-12-31"}, "tue": {""}},
-		"/rules/template": {"brand": {"nord"}, "action": {"apologise"}, "lang": {"de"}, "text": {"Das tut uns leid."}},
+		"/rules/template": {"brand": {"nord"}, "action": {"open_case"}, "lang": {"de"}, "text": {"Das tut uns leid."}},
 		"/rules/score":    {"reach": {"40"}, "resonance": {"30"}, "connectedness": {"10"}, "relevance": {"10"}, "role": {"10"}, "half_life": {"240h"}},
 	} {
 		if w := g.do("POST", path, form); w.Code != http.StatusSeeOther {

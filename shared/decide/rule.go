@@ -10,6 +10,7 @@ import (
 
 	"rapport/shared/config"
 	"rapport/shared/decide/action"
+	"rapport/shared/decide/phrase"
 	"rapport/shared/decide/route"
 	"rapport/shared/expression"
 )
@@ -84,7 +85,7 @@ func checkAnswer(doc *config.Document, a config.Action) error {
 	}
 	for _, b := range doc.Brands {
 		serves := len(a.Brands) == 0 || slices.Contains(a.Brands, b.Name)
-		if serves && !slices.ContainsFunc(b.Templates, func(t config.Template) bool { return t.Action == a.Do }) {
+		if _, ok := phrase.Own(b, "", a.Do); serves && !ok {
 			return fmt.Errorf("answer: brand %q has no template for %s", b.Name, a.Do)
 		}
 	}

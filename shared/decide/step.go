@@ -9,6 +9,7 @@ import (
 	"rapport/shared/decide/action"
 	"rapport/shared/decide/identity"
 	"rapport/shared/decide/personal"
+	"rapport/shared/decide/phrase"
 	"rapport/shared/decide/route"
 	"rapport/shared/decide/score"
 	"rapport/shared/decide/text"
@@ -349,27 +350,23 @@ func (w *draft) reply(name string) {
 		w.say("action", "rule “%s” does not answer: the brand has spoken here already", name)
 		return
 	}
-	text := ""
-	for _, t := range w.brand.Templates {
-		if t.Action == w.Action && (text == "" || t.Lang == w.Lang) {
-			text = t.Text
-			if w.Notice = w.brand.Notice[t.Lang]; w.Notice == "" {
-				w.Notice = notice(t.Lang)
-			}
-			if t.Lang == w.Lang {
-				break
-			}
-		}
+	t, _ := phrase.Own(w.brand.Brand, w.Lang, w.Action)
+	values := phrase.Case{Brand: w.brand.Brand}.Values(t.Lang) // nobody has looked whether a name that somebody chose may be repeated
+	text, missing := phrase.Fill(t.Text, values)
+	if text == "" {
+		w.say("action", "rule “%s” does not answer: without %s nothing is left of the text", name, strings.Join(missing, ", "))
+		return
 	}
-	if text != "" {
-		w.Answer, w.AnswerBy = text, name
-		w.say("action", "rule “%s” answers by itself", name)
-	}
+	w.Answer, w.AnswerBy, w.Notice = text, name, Notice(w.brand.Brand, t.Lang)
+	w.say("action", "rule “%s” answers by itself", name)
 }
 
-// notice says that nobody wrote an answer by hand.
-func notice(lang string) string {
-	if lang == "de" {
+// Notice is what stands below an answer that nobody wrote by hand.
+func Notice(b config.Brand, lang string) string {
+	switch own := b.Notice[lang]; {
+	case own != "":
+		return own
+	case lang == "de":
 		return "Automatische Antwort."
 	}
 	return "This is an automated answer."
