@@ -124,14 +124,14 @@ func (s *Stack) rights(f topology.Function, logs awslogs.LogGroup) *[]awsiam.Pol
 		sends = append(sends, s.lanes[l].dead.QueueArn())
 	}
 	allow(sends, "sqs:SendMessage", "sqs:GetQueueUrl")
-	if f.Name == "report" || f.Name == "console" { // they count what waits
+	if f.Counts {
 		var all []*string
 		for _, q := range topology.Queues() {
 			all = append(all, s.lanes[q.Name].queue.QueueArn(), s.lanes[q.Name].dead.QueueArn())
 		}
 		allow(all, "sqs:GetQueueAttributes", "sqs:GetQueueUrl")
 	}
-	if f.Name == "console" { // it shows dead letters and sends them again
+	if f.Mends {
 		var dead []*string
 		for _, q := range topology.Queues() {
 			dead = append(dead, s.lanes[q.Name].dead.QueueArn())

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/base64"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 	"rapport/shared/flow"
 	"rapport/shared/queue"
 	"rapport/shared/store"
+	"rapport/shared/topology"
 )
 
 // secret is part of every secret and token: it must never be seen in store, queue, archive, log, or a body sent to a CRM or network.
@@ -28,10 +30,24 @@ func disguises() [][]byte {
 	return list
 }
 
-// canary has one secret for everything.
-type canary struct{}
+// allowed wants the function of the active worker to have a right: on AWS its role would refuse the call.
+func (s *Sim) allowed(what string, may func(topology.Function) bool) {
+	if s == nil || s.active == nil {
+		return
+	}
+	verb, _, _ := strings.Cut(s.active.name, "-")
+	for _, f := range topology.Functions() {
+		if f.Name == verb && !may(f) {
+			s.violate("function %s %s, which topology does not allow", verb, what)
+		}
+	}
+}
 
-func (canary) Get(context.Context, string) (flow.Secret, error) {
+// canary has one secret for everything.
+type canary struct{ s *Sim }
+
+func (c canary) Get(context.Context, string) (flow.Secret, error) {
+	c.s.allowed("reads a secret", func(f topology.Function) bool { return f.Secrets != topology.None })
 	return flow.NewSecret(secret + "-app"), nil
 }
 func (canary) Forget(string) {}
@@ -202,6 +218,7 @@ func (u *unsafeQueue) Send(ctx context.Context, messages ...queue.Message) []err
 	errs := make([]error, len(messages))
 	u.s.point("send")
 	for i, m := range messages {
+		u.s.allowed("sends to "+string(m.Lane), func(f topology.Function) bool { return slices.Contains(f.Sends, string(m.Lane)) })
 		u.s.clean("a queue", m.Body)
 		switch {
 		case u.s.lost():
@@ -228,6 +245,7 @@ type unsafeArchive struct {
 }
 
 func (u *unsafeArchive) Write(ctx context.Context, b archive.Batch) (string, error) {
+	u.s.allowed("writes into the archive", func(f topology.Function) bool { return f.Archive == topology.Adds || f.Archive == topology.Works })
 	if err := u.s.before("archive"); err != nil {
 		return "", err
 	}
@@ -242,6 +260,7 @@ func (u *unsafeArchive) Write(ctx context.Context, b archive.Batch) (string, err
 }
 
 func (u *unsafeArchive) Read(ctx context.Context, ref string) (archive.Batch, error) {
+	u.s.allowed("reads the archive", func(f topology.Function) bool { return f.Archive == topology.Reads || f.Archive == topology.Works })
 	if err := u.s.before("archive read"); err != nil {
 		return archive.Batch{}, err
 	}
@@ -249,6 +268,7 @@ func (u *unsafeArchive) Read(ctx context.Context, ref string) (archive.Batch, er
 }
 
 func (u *unsafeArchive) Rewrite(ctx context.Context, ref string, drop func(archive.Entry) bool) error {
+	u.s.allowed("rewrites the archive", func(f topology.Function) bool { return f.Archive == topology.Works })
 	if err := u.s.before("archive rewrite"); err != nil {
 		return err
 	}

@@ -194,7 +194,7 @@ func (s *Sim) build() error {
 	s.keyed, s.list, s.watch = newModel(s, "keyed", true), newModel(s, "list", false), newModel(s, "watch", true)
 	var err error
 	s.app, err = app.New(context.Background(), app.Options{
-		Store: &unsafeStore{inner, s, map[store.Key]bygone{}}, Queue: &unsafeQueue{s.queue, s}, Archive: &unsafeArchive{s.archive, s}, Secrets: canary{},
+		Store: &unsafeStore{inner, s, map[store.Key]bygone{}}, Queue: &unsafeQueue{s.queue, s}, Archive: &unsafeArchive{s.archive, s}, Secrets: canary{s},
 		Networks: map[string]network.Network{"net": s.net}, CRMs: map[string]crm.CRM{"keyed": rotating{s.keyed}, "list": s.list, "watch": s.watch},
 		Ports: pipeline.Ports{Now: s.clock, NewID: s.newID, Log: slog.New(slog.NewTextHandler(&watchful{s}, nil)), Fence: visibility, Settle: settle},
 	})

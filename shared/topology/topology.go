@@ -5,8 +5,8 @@ package topology
 import "time"
 
 // Function is one place where code is woken. What it needs beside what is named here: of each lane that wakes it, to hide
-// messages for a time of its own and to send to its dead letters; report looks at how much waits in every lane, console too,
-// which also takes dead letters and sends them again.
+// messages for a time of its own and to send to its dead letters. That it has what its code needs, and no more, is tested
+// (shared/deps_rights_test.go).
 type Function struct {
 	Name   string
 	Does   string   // one sentence
@@ -17,7 +17,9 @@ type Function struct {
 	Woken  bool     // woken by the timer's function: every quarter of an hour to look at the queues, every hour for all it does
 	Memory int      // MiB on Lambda
 	Limit  time.Duration
-	Batch  int // messages of one call
+	Batch  int  // messages of one call
+	Counts bool // looks at how much waits in every lane
+	Mends  bool // takes dead letters of every lane and sends them again
 
 	Table   Access // what it does with the table
 	Archive Access // what it does with the archive
@@ -76,22 +78,22 @@ func Functions() []Function {
 		{Name: "receive", Does: "verifies a webhook, makes it durable, answers", HTTP: true, Memory: 256, Limit: 10 * time.Second,
 			Sends: []string{MentionsLive, Changes}, Table: Reads, Archive: Adds, Secrets: Reads},
 		{Name: "tick", Does: "turns due rows into messages", Timer: true, Memory: 256, Limit: time.Minute,
-			Sends: []string{Polls, Jobs, DeliverUrgent, DeliverBulk}, Table: Works, Secrets: Reads},
+			Sends: []string{Polls, Jobs, DeliverUrgent, DeliverBulk, Changes}, Table: Works},
 		{Name: "poll", Does: "reads an account from its cursor on", Lanes: []string{Polls}, Memory: 256, Limit: time.Minute, Batch: 1,
-			Sends: []string{MentionsLive, Changes}, Table: Works, Archive: Adds, Secrets: Reads},
+			Sends: []string{MentionsLive, Changes, Jobs}, Table: Works, Archive: Adds, Secrets: Reads},
 		{Name: "enrich", Does: "parses, gathers, decides, commits", Lanes: []string{MentionsLive, MentionsBulk}, Memory: 512, Limit: time.Minute, Batch: 100,
-			Sends: []string{DeliverUrgent, DeliverBulk, Jobs}, Table: Works, Archive: Works, Secrets: Reads},
+			Sends: []string{MentionsLive, MentionsBulk, DeliverUrgent, DeliverBulk, Replies, Jobs}, Table: Works, Archive: Works, Secrets: Reads},
 		{Name: "deliver", Does: "writes what a CRM must come to hold", Lanes: []string{DeliverUrgent, DeliverBulk}, Memory: 512, Limit: time.Minute, Batch: 100,
 			Sends: []string{DeliverUrgent, DeliverBulk}, Table: Works, Archive: Works, Secrets: Reads},
 		{Name: "changes", Does: "takes in what changed in a CRM", Lanes: []string{Changes}, Memory: 256, Limit: time.Minute, Batch: 100,
-			Sends: []string{DeliverUrgent, DeliverBulk, Replies, Jobs}, Table: Works, Archive: Works, Secrets: Reads},
+			Sends: []string{DeliverUrgent, DeliverBulk, Replies, Jobs}, Table: Works, Secrets: Reads},
 		{Name: "reply", Does: "sends an approved answer, once", Lanes: []string{Replies}, Memory: 256, Limit: time.Minute, Batch: 1,
-			Sends: []string{Replies, DeliverUrgent, DeliverBulk}, Table: Works, Archive: Works, Secrets: Reads},
+			Sends: []string{Replies, DeliverUrgent}, Table: Works, Secrets: Reads},
 		{Name: "jobs", Does: "does one page of long work", Lanes: []string{Jobs}, Memory: 512, Limit: 5 * time.Minute, Batch: 1,
-			Sends: []string{Jobs, MentionsBulk, DeliverUrgent, DeliverBulk}, Table: Works, Archive: Works, Secrets: Reads},
-		{Name: "report", Does: "counts what became of everything received", Woken: true, Memory: 256, Limit: 5 * time.Minute,
-			Table: Reads, Secrets: None},
-		{Name: "console", Does: "shows pages to people who logged in", HTTP: true, Memory: 512, Limit: 30 * time.Second,
+			Sends: []string{Jobs, MentionsLive, MentionsBulk, DeliverUrgent, DeliverBulk}, Table: Works, Archive: Works, Secrets: Reads},
+		{Name: "report", Does: "counts what became of everything received", Woken: true, Memory: 256, Limit: 5 * time.Minute, Counts: true,
+			Table: Reads},
+		{Name: "console", Does: "shows pages to people who logged in", HTTP: true, Memory: 512, Limit: 30 * time.Second, Counts: true, Mends: true,
 			Sends: []string{MentionsLive, MentionsBulk, DeliverUrgent, DeliverBulk, Changes, Replies, Polls, Jobs}, Table: Works, Archive: Reads, Secrets: Works},
 	}
 }
