@@ -72,6 +72,8 @@ func TestDay(t *testing.T) {
 		t.Errorf("queue --json: %+v", state)
 	}
 	p.says("0 sent again", "queue", "redrive", "deliver-bulk") // it holds no dead letters
+	p.says("1 would be sent again", "queue", "redrive", "feedback", "--dry-run")
+	p.says("0 would be sent again", "queue", "redrive", "feedback", "--dry-run", "--kind", "something else")
 
 	// The mapping is mended, checked, published while the home runs, and the dead are tried again.
 	p.change("better.yaml", `mention.rating == 1 ? "none" : mention.rating`, "mention.rating")

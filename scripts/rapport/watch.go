@@ -312,28 +312,34 @@ func queueCommand(f *flags) *cobra.Command {
 			return f.look(c.Context(), func(h *localrun.Home) error { return showQueues(c, f, h) })
 		},
 	}
-	var limit int
+	var in pipeline.Resending
 	redrive := &cobra.Command{
 		Use:   "redrive LANE|ACCOUNT",
 		Short: "Try dead letters of a lane, or dead deliveries of a CRM account, again",
 		Args:  exactly("LANE|ACCOUNT"),
 		RunE: func(c *cobra.Command, args []string) error {
-			in := localrun.Redriven{Account: args[0], Limit: limit}
-			if localrun.IsLane(args[0]) {
-				in = localrun.Redriven{Lane: queue.Lane(args[0]), Limit: limit}
-			}
-			var out map[string]int
+			in.Where = args[0]
+			var out pipeline.Resent
 			if err := f.call(c.Context(), "queue/redrive", in, &out); err != nil {
 				return err
 			}
 			if f.json {
 				return printJSON(c.OutOrStdout(), out)
 			}
-			fmt.Fprintf(c.OutOrStdout(), "%d sent again\n", out["redriven"])
+			switch {
+			case out.Try && out.Read < out.Of:
+				fmt.Fprintf(c.OutOrStdout(), "%d would be sent again of the %d that were looked at; there are about %d; nothing was done\n", out.N, out.Read, out.Of)
+			case out.Try:
+				fmt.Fprintf(c.OutOrStdout(), "%d would be sent again; nothing was done\n", out.N)
+			default:
+				fmt.Fprintf(c.OutOrStdout(), "%d sent again\n", out.N)
+			}
 			return nil
 		},
 	}
-	redrive.Flags().IntVar(&limit, "limit", 1000, "at most so many")
+	redrive.Flags().IntVar(&in.Limit, "limit", 1000, "at most so many")
+	redrive.Flags().StringVar(&in.Kind, "kind", "", "a reason as `rapport queue` tells it: only those that failed alike, whatever numbers and ids stand in it")
+	redrive.Flags().BoolVar(&in.Try, "dry-run", false, "only count")
 	c.AddCommand(redrive)
 	return c
 }
@@ -351,9 +357,7 @@ func showQueues(c *cobra.Command, f *flags, h *localrun.Home) error {
 	for _, d := range state.Lanes {
 		fmt.Fprintf(w, "%-16s %8d %6d %8d %6d %10s\n", d.Lane, d.Waiting, d.Held, d.Delayed, d.Dead, d.Oldest.Round(time.Second))
 	}
-	for _, l := range state.Letters {
-		fmt.Fprintf(w, "  dead in %s since %s: %s\n", l.Lane, l.At.Format("2006-01-02 15:04"), l.Reason)
-	}
+	tellLetters(w, state.Letters)
 	for _, a := range state.Accounts {
 		fmt.Fprintf(w, "\n%s: %d parked, %d dead", a.Account, a.Parked, len(a.Dead))
 		if a.Closed != "" {
@@ -365,6 +369,17 @@ func showQueues(c *cobra.Command, f *flags, h *localrun.Home) error {
 		}
 	}
 	return nil
+}
+
+// tellLetters counts dead letters by lane and cause.
+func tellLetters(w io.Writer, letters []queue.Dead) {
+	for len(letters) > 0 {
+		first, n := letters[0], len(letters)
+		letters = slices.DeleteFunc(slices.Clone(letters), func(l queue.Dead) bool {
+			return l.Lane == first.Lane && fault.Alike(l.Reason) == fault.Alike(first.Reason)
+		})
+		fmt.Fprintf(w, "  dead in %s: %d since %s: %s\n", first.Lane, n-len(letters), first.At.Format("2006-01-02 15:04"), first.Reason)
+	}
 }
 
 // queueView is the state of the queues as --json prints it, without the bodies of dead letters.

@@ -22,12 +22,10 @@ func (c *Console) Routes() []Route {
 // Names lists what expressions are offered, German the translations.
 func Names() []string { return names }
 func German() map[string]string {
-	all := maps.Clone(german)
-	maps.Copy(all, germanWork)
-	maps.Copy(all, germanRights)
-	maps.Copy(all, germanPulse)
-	maps.Copy(all, germanReport)
-	maps.Copy(all, germanReview)
+	all := map[string]string{}
+	for _, words := range germanWords() {
+		maps.Copy(all, words)
+	}
 	return all
 }
 

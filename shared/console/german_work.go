@@ -50,9 +50,14 @@ var germanWork = map[string]string{
 	"ids of mentions, authors, persons and conversations": "Ids von Erwähnungen, Autoren, Personen und Gesprächen", "ids of CRM records": "Ids von CRM-Datensätzen", "e-mail addresses of CRM records, by their hash": "E-Mail-Adressen von CRM-Datensätzen, über ihren Hash", "handles among the newest mentions": "Namen unter den neuesten Erwähnungen",
 }
 
+// germanWords lists the parts of the dictionary; a text is looked for in this order.
+func germanWords() []map[string]string {
+	return []map[string]string{german, germanWork, germanPulse, germanRights, germanReport, germanReview, germanFailure}
+}
+
 // inGerman finds the German of a text.
 func inGerman(text string) (string, bool) {
-	for _, words := range []map[string]string{german, germanWork, germanPulse, germanRights, germanReport, germanReview} {
+	for _, words := range germanWords() {
 		if t, ok := words[text]; ok {
 			return t, true
 		}

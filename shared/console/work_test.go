@@ -14,8 +14,10 @@ import (
 	"testing"
 	"time"
 
+	"rapport/shared/fault"
 	"rapport/shared/flow"
 	"rapport/shared/pipeline"
+	"rapport/shared/queue"
 	"rapport/shared/store"
 	"rapport/shared/topology"
 )
@@ -147,6 +149,60 @@ func TestRedriveAlike(t *testing.T) {
 	var left struct{ Causes []struct{ Say string } }
 	if tool.api("GET", "/failures", nil, &left); len(left.Causes) != 1 || !strings.Contains(left.Causes[0].Say, "deleted") {
 		t.Errorf("left: %+v", left)
+	}
+}
+
+// Dead letters of a lane are grouped by cause too, in plain words and in both languages; those alike are counted first and
+// sent again by themselves, and when only a part was looked at that is said.
+func TestDeadLettersAlike(t *testing.T) {
+	h := open(t)
+	bury := func(reason string, n int) {
+		for range n {
+			if err := h.queue.Send(t.Context(), queue.Message{Lane: queue.Lane(topology.Changes), Body: []byte("x")})[0]; err != nil {
+				t.Fatal(err)
+			}
+		}
+		for _, m := range h.queue.Receive(queue.Lane(topology.Changes), n) {
+			h.queue.Settle(m, fault.New(fault.Invalid, "%s", reason))
+		}
+	}
+	bury("changes of hook-1: the account is not configured", 2)
+	bury("changes of hook-27: the account is not configured", 1)
+	bury("a deliver message is damaged: invalid character 'x'", 1)
+	g, tool := h.enter(), h.tool("operator")
+	page := g.get("/failures")
+	for _, want := range []string{"The account is not configured", "The message cannot be read", "changes of hook-1: the account"} {
+		if !strings.Contains(page, want) {
+			t.Errorf("the page lacks %q", want)
+		}
+	}
+	if page := g.get("/failures?lang=de"); !strings.Contains(page, "Das Konto ist nicht eingerichtet") {
+		t.Error("the cause is not told in German")
+	}
+	form := url.Values{"where": {string(topology.Changes)}, "kind": {"changes of hook-4: the account is not configured"}, "try": {"1"}}
+	var got struct{ Would, Redriven int }
+	if tool.api("POST", "/failures/redrive", form, &got); got.Would != 3 {
+		t.Errorf("the dry run counts %d", got.Would)
+	}
+	form.Del("try")
+	form.Set("limit", "1")
+	if tool.api("POST", "/failures/redrive", form, &got); got.Redriven != 1 {
+		t.Errorf("one again: %d", got.Redriven)
+	}
+	form.Set("limit", "5000")
+	if tool.api("POST", "/failures/redrive", form, &got); got.Redriven != 2 {
+		t.Errorf("all of the kind: %d", got.Redriven)
+	}
+	dead, err := h.queue.Dead(t.Context(), queue.Lane(topology.Changes), 10)
+	if err != nil || len(dead) != 1 || !strings.Contains(dead[0].Reason, "damaged") {
+		t.Errorf("left: %v %+v", err, dead)
+	}
+	bury("many", 250)
+	if page := g.get("/failures"); !strings.Contains(page, "looked at 200 of about 251") {
+		t.Error("the page does not say that it looked at a part")
+	}
+	if w := g.do("POST", "/failures/redrive", url.Values{"where": {"nothing"}}); w.Code != http.StatusNotFound {
+		t.Errorf("a lane that is not there: %d", w.Code)
 	}
 }
 

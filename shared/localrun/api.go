@@ -23,7 +23,6 @@ import (
 	"rapport/shared/fault"
 	"rapport/shared/network"
 	"rapport/shared/pipeline"
-	"rapport/shared/queue"
 )
 
 // api is the local API: writing commands of the command line go through it while the process runs. It listens on the
@@ -136,12 +135,6 @@ type (
 		Number int    `json:"number"`
 		By     string `json:"by"`
 	}
-	// Redriven reopens dead letters of a lane, or dead deliveries of a CRM account.
-	Redriven struct {
-		Lane    queue.Lane `json:"lane"`
-		Account string     `json:"account"`
-		Limit   int        `json:"limit"`
-	}
 	// Named names an account or job.
 	Named struct {
 		Name string `json:"name"`
@@ -228,7 +221,7 @@ func (h *Home) ownCommands() map[string]command {
 		}),
 		"config/forecast": args(func(ctx context.Context, in Apply) (any, error) { return h.Forecast(ctx, in.Text, in.File) }),
 		"config/rollback": args(func(ctx context.Context, in Roll) (any, error) { return h.Rollback(ctx, in.Number, in.By) }),
-		"queue/redrive":   args(func(ctx context.Context, in Redriven) (any, error) { return h.redrive(ctx, in) }),
+		"queue/redrive":   args(func(ctx context.Context, in pipeline.Resending) (any, error) { return h.SendAgain(ctx, h.admin, in) }),
 		"queue/depth":     args(func(ctx context.Context, _ struct{}) (any, error) { return h.admin.Depth(ctx) }),
 		"account/learn":   args(func(ctx context.Context, in Named) (any, error) { return "learnt", h.Learn(ctx, in.Name) }),
 		"account/doctor":  args(func(ctx context.Context, in Named) (any, error) { return h.Doctor(ctx, in.Name) }),
@@ -254,27 +247,6 @@ func (h *Home) ownCommands() map[string]command {
 		"job/patched":  args(func(ctx context.Context, in Named) (any, error) { return h.Patched(ctx, in.Name) }),
 		"job/cancel":   args(func(ctx context.Context, in Named) (any, error) { return "cancelled", h.Cancel(ctx, in.Name) }),
 	}
-}
-
-func (h *Home) redrive(ctx context.Context, in Redriven) (any, error) {
-	if in.Limit <= 0 {
-		in.Limit = 1000
-	}
-	var n int
-	var err error
-	if in.Account != "" {
-		plan, perr := h.Plan(ctx, "")
-		if perr != nil {
-			return nil, perr
-		}
-		if _, ok := plan.Doc.CRM(in.Account); !ok {
-			return nil, fault.New(fault.NotFound, "there is no lane and no CRM account %q", in.Account)
-		}
-		n, err = h.Redrive(ctx, in.Account, in.Limit)
-	} else {
-		n, err = h.admin.Redrive(ctx, in.Lane, in.Limit)
-	}
-	return map[string]int{"redriven": n}, err
 }
 
 // Client calls the local API of a running home.

@@ -8,14 +8,12 @@ import (
 	"net/http"
 	"net/url"
 	"os"
-	"slices"
 	"time"
 
 	"rapport/shared/fault"
 	"rapport/shared/network"
 	"rapport/shared/pipeline"
 	"rapport/shared/queue"
-	"rapport/shared/topology"
 	"rapport/shared/webhook"
 )
 
@@ -91,11 +89,6 @@ func (h *Home) Queues(ctx context.Context) (q Queues, err error) {
 		q.Accounts = append(q.Accounts, a)
 	}
 	return q, nil
-}
-
-// IsLane tells whether a name is that of a queue.
-func IsLane(name string) bool {
-	return slices.ContainsFunc(topology.Queues(), func(q topology.Queue) bool { return q.Name == name })
 }
 
 // Candidate compiles a configuration file without publishing it; "" gives the present version.

@@ -138,7 +138,7 @@ func TestWhatCannotBeReadForADayIsGivenUp(t *testing.T) {
 		t.Errorf("it is read on after it was given up")
 	}
 	s.down = nil
-	if n, err := r.queue.Redrive(t.Context(), topology.MentionsLive, 10); n != 1 || err != nil {
+	if n, err := r.queue.Redrive(t.Context(), topology.MentionsLive, 10, nil); n != 1 || err != nil {
 		t.Fatal(n, err)
 	}
 	r.run()

@@ -60,8 +60,9 @@ type Admin interface {
 	Depth(ctx context.Context) ([]Depth, error)
 	// Dead lists up to limit dead letters of a lane. On SQS they are hidden from others for a minute.
 	Dead(ctx context.Context, lane Lane, limit int) ([]Dead, error)
-	// Redrive sends up to limit dead letters of a lane back to it and counts them. Nothing is lost when it is cut.
-	Redrive(ctx context.Context, lane Lane, limit int) (int, error)
+	// Redrive sends up to limit dead letters of a lane back to it and counts them: those whose reason is wanted, nil = all.
+	// Nothing is lost when it is cut.
+	Redrive(ctx context.Context, lane Lane, limit int, wanted func(reason string) bool) (int, error)
 }
 
 // Consumer hands out messages in a process that runs the workers itself (the local home, tests, the simulation).

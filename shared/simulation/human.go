@@ -216,7 +216,7 @@ func (s *Sim) operator() (some bool) {
 					s.violate("connect: %v", err)
 				}
 			}
-			n, err := s.queue.Redrive(context.Background(), d.Lane, 100)
+			n, err := s.queue.Redrive(context.Background(), d.Lane, 100, nil)
 			if err != nil {
 				s.violate("redrive: %v", err)
 			}

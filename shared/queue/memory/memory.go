@@ -355,7 +355,7 @@ func (q *Queue) Dead(ctx context.Context, name queue.Lane, limit int) ([]queue.D
 }
 
 // Redrive implements queue.Admin. A letter that goes back gets a new id and begins anew.
-func (q *Queue) Redrive(ctx context.Context, name queue.Lane, limit int) (int, error) {
+func (q *Queue) Redrive(ctx context.Context, name queue.Lane, limit int, wanted func(reason string) bool) (int, error) {
 	if err := ctx.Err(); err != nil {
 		return 0, fmt.Errorf("memory queue: redrive: %w", err)
 	}
@@ -365,11 +365,15 @@ func (q *Queue) Redrive(ctx context.Context, name queue.Lane, limit int) (int, e
 	if l == nil {
 		return 0, fault.New(fault.Invalid, "memory queue: there is no lane %q", name)
 	}
-	n := min(limit, len(l.dead))
-	for _, d := range l.dead[:n] {
+	n := 0
+	l.dead = slices.DeleteFunc(l.dead, func(d queue.Dead) bool {
+		if n >= limit || wanted != nil && !wanted(d.Reason) {
+			return false
+		}
+		n++
 		d.Message.Delay = 0
 		q.add(d.Message, q.options.Now())
-	}
-	l.dead = slices.Delete(l.dead, 0, n)
+		return true
+	})
 	return n, nil
 }

@@ -263,6 +263,57 @@ func deadAfterMany(ctx context.Context, b bench) error {
 	return nil
 }
 
+func redriveSome(ctx context.Context, b bench) error {
+	var sent []queue.Message
+	for k := range 25 {
+		sent = append(sent, queue.Message{Lane: b.lane, Body: []byte([]string{"mend", "leave"}[k%2] + fmt.Sprint(" ", k))})
+	}
+	if err := b.send(ctx, sent...); err != nil {
+		return err
+	}
+	l := newLog()
+	answer := func(batch []queue.Message) []error {
+		errs := make([]error, len(batch))
+		for k, m := range batch {
+			word, _, _ := strings.Cut(string(m.Body), " ")
+			errs[k] = fault.New(fault.Invalid, "%s this", word)
+		}
+		return errs
+	}
+	if err := b.consume(ctx, b.lane, 10, l, answer, func() bool { return l.total() >= 25 }); err != nil {
+		return err
+	}
+	if _, err := b.dead(ctx, b.lane, 25); err != nil {
+		return err
+	}
+	wanted := func(reason string) bool { return strings.Contains(reason, "mend this") }
+	for k, want := range []int{3, 10, 0} { // 13 of them are wanted
+		n, err := b.Redrive(ctx, b.lane, []int{3, 100, 100}[k], wanted)
+		if err != nil || n != want {
+			return fmt.Errorf("redrive of those wanted gave %d and %v, want %d", n, err, want)
+		}
+	}
+	letters, err := b.dead(ctx, b.lane, 12)
+	if err != nil {
+		return err
+	}
+	for _, d := range letters {
+		if wanted(d.Reason) {
+			return fmt.Errorf("%q is still dead, though it was wanted", d.Body)
+		}
+	}
+	l = newLog()
+	if err := b.consume(ctx, b.lane, 10, l, done, func() bool { return l.total() >= 13 }); err != nil {
+		return err
+	}
+	for _, m := range l.all() {
+		if !strings.HasPrefix(string(m.Body), "mend") {
+			return fmt.Errorf("%q came back from the dead, though it was not wanted", m.Body)
+		}
+	}
+	return nil
+}
+
 func redrive(ctx context.Context, b bench) error {
 	sent := b.numbered("m", 5)
 	if err := b.send(ctx, sent...); err != nil {
@@ -282,7 +333,7 @@ func redrive(ctx context.Context, b bench) error {
 	if err := b.depthIs(ctx, b.lane, "5 dead letters", func(d queue.Depth) bool { return d.Dead == 5 }); err != nil {
 		return err
 	}
-	n, err := b.Redrive(ctx, b.lane, 2)
+	n, err := b.Redrive(ctx, b.lane, 2, nil)
 	if err != nil {
 		return fmt.Errorf("redrive: %w", err)
 	}
@@ -292,10 +343,10 @@ func redrive(ctx context.Context, b bench) error {
 	if err := b.depthIs(ctx, b.lane, "3 dead letters and 2 waiting", func(d queue.Depth) bool { return d.Dead == 3 && d.Waiting == 2 }); err != nil {
 		return err
 	}
-	if n, err = b.Redrive(ctx, b.lane, 100); err != nil || n != 3 {
+	if n, err = b.Redrive(ctx, b.lane, 100, nil); err != nil || n != 3 {
 		return fmt.Errorf("redrive of the rest gave %d and %v, want 3", n, err)
 	}
-	if n, err = b.Redrive(ctx, b.lane, 100); err != nil || n != 0 {
+	if n, err = b.Redrive(ctx, b.lane, 100, nil); err != nil || n != 0 {
 		return fmt.Errorf("redrive of nothing gave %d and %v, want 0", n, err)
 	}
 	l = newLog()

@@ -145,6 +145,7 @@ var checks = []check{
 	{"invalid is dead at once", invalidIsDead},
 	{"dead after too many receives", deadAfterMany},
 	{"redrive", redrive},
+	{"redrive of some", redriveSome},
 	{"depth", depth},
 	{"groups", groups},
 	{"workers share a lane", workersShare},

@@ -30,7 +30,7 @@ type twin struct {
 	consume func(ctx context.Context, lane queue.Lane, size int, h queue.Handler) error
 	depth   func(d []queue.Depth)
 	dead    func(d []queue.Dead) []queue.Dead
-	redrive func(ctx context.Context, lane queue.Lane, limit int) (int, error)
+	redrive func(ctx context.Context, lane queue.Lane, limit int, wanted func(string) bool) (int, error)
 }
 
 func (w *twin) Send(ctx context.Context, messages ...queue.Message) []error {
@@ -66,11 +66,11 @@ func (w *twin) Dead(ctx context.Context, lane queue.Lane, limit int) ([]queue.De
 	return d, err
 }
 
-func (w *twin) Redrive(ctx context.Context, lane queue.Lane, limit int) (int, error) {
+func (w *twin) Redrive(ctx context.Context, lane queue.Lane, limit int, wanted func(string) bool) (int, error) {
 	if w.redrive != nil {
-		return w.redrive(ctx, lane, limit)
+		return w.redrive(ctx, lane, limit, wanted)
 	}
-	return w.Driver.Redrive(ctx, lane, limit)
+	return w.Driver.Redrive(ctx, lane, limit, wanted)
 }
 
 // each changes every message before it is sent.
@@ -320,12 +320,17 @@ func TestBrokenTwins(t *testing.T) {
 			})}
 		}},
 		"redrives nothing": {"redrive", func(*memory.Queue) *twin {
-			return &twin{redrive: func(_ context.Context, _ queue.Lane, limit int) (int, error) { return min(limit, 3), nil }}
+			return &twin{redrive: func(_ context.Context, _ queue.Lane, limit int, _ func(string) bool) (int, error) { return min(limit, 3), nil }}
 		}},
 		"redrives too much": {"redrive", func(q *memory.Queue) *twin {
-			return &twin{redrive: func(ctx context.Context, lane queue.Lane, limit int) (int, error) {
-				n, err := q.Redrive(ctx, lane, 100)
+			return &twin{redrive: func(ctx context.Context, lane queue.Lane, limit int, _ func(string) bool) (int, error) {
+				n, err := q.Redrive(ctx, lane, 100, nil)
 				return min(n, limit), err
+			}}
+		}},
+		"redrives what nobody wants": {"redrive of some", func(q *memory.Queue) *twin {
+			return &twin{redrive: func(ctx context.Context, lane queue.Lane, limit int, _ func(string) bool) (int, error) {
+				return q.Redrive(ctx, lane, limit, nil)
 			}}
 		}},
 		"counts the held as waiting": {"depth", func(*memory.Queue) *twin {

@@ -96,21 +96,21 @@ func (q *Queue) Dead(ctx context.Context, lane queue.Lane, limit int) ([]queue.D
 }
 
 // Redrive implements queue.Admin: the oldest first. A letter that goes back gets a new id and begins anew.
-func (q *Queue) Redrive(ctx context.Context, lane queue.Lane, limit int) (int, error) {
+func (q *Queue) Redrive(ctx context.Context, lane queue.Lane, limit int, wanted func(reason string) bool) (int, error) {
 	l := q.lane(lane)
 	if l == nil {
 		return 0, fault.New(fault.Invalid, "sqlite queue: there is no lane %q", lane)
 	}
-	sent := 0
+	sent, after := 0, int64(0)
 	for sent < limit {
-		n, err := q.redrive(ctx, l, min(limit-sent, mostMessages))
+		n, last, err := q.redrive(ctx, l, after, min(limit-sent, mostMessages), wanted)
 		if err != nil {
 			return sent, fmt.Errorf("sqlite queue: redrive: %w", err)
 		}
-		if n == 0 {
+		if sent += n; last == after {
 			break
 		}
-		sent += n
+		after = last
 	}
 	return sent, nil
 }
@@ -121,15 +121,18 @@ type letter struct {
 	id    int64
 }
 
-// redrive moves up to n letters in one piece of work.
-func (q *Queue) redrive(ctx context.Context, l *lane, n int) (int, error) {
+// redrive looks at the next letters after one and moves those that are wanted, up to n in one piece of work. last is the last
+// that was looked at; the same as before says that there are no more.
+func (q *Queue) redrive(ctx context.Context, l *lane, after int64, n int, wanted func(reason string) bool) (moved int, last int64, err error) {
 	var letters []letter
 	now := q.options.Now()
-	err := q.file.Write(ctx, datafile.Normal, func(c *sqlite.Conn) error {
-		letters = letters[:0]
-		const oldest = "select id, grp from dead where lane=?1 order by id limit ?2"
-		if err := sqlitex.Execute(c, oldest, &sqlitex.ExecOptions{Args: []any{string(l.name), n}, ResultFunc: func(s *sqlite.Stmt) error {
-			letters = append(letters, letter{old: s.ColumnInt64(0), group: s.ColumnText(1)})
+	err = q.file.Write(ctx, datafile.Normal, func(c *sqlite.Conn) error {
+		letters, last = letters[:0], after
+		const oldest = "select id, grp, reason from dead where lane=?1 and id>?2 order by id limit ?3"
+		if err := sqlitex.Execute(c, oldest, &sqlitex.ExecOptions{Args: []any{string(l.name), after, n}, ResultFunc: func(s *sqlite.Stmt) error {
+			if last = s.ColumnInt64(0); wanted == nil || wanted(s.ColumnText(2)) {
+				letters = append(letters, letter{old: last, group: s.ColumnText(1)})
+			}
 			return nil
 		}}); err != nil {
 			return err
@@ -151,7 +154,7 @@ func (q *Queue) redrive(ctx context.Context, l *lane, n int) (int, error) {
 		return nil
 	})
 	if err != nil {
-		return 0, err
+		return 0, after, err
 	}
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -160,5 +163,5 @@ func (q *Queue) redrive(ctx context.Context, l *lane, n int) (int, error) {
 	}
 	l.dead -= len(letters)
 	l.rouse()
-	return len(letters), nil
+	return len(letters), last, nil
 }

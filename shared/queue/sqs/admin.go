@@ -102,12 +102,9 @@ func (q *Queue) Dead(ctx context.Context, name queue.Lane, limit int) ([]queue.D
 	}
 	list := make([]queue.Dead, len(letters))
 	for i, r := range letters {
-		list[i] = queue.Dead{Message: r.Message, Reason: "handed out " + strconv.Itoa(queue.MaxReceives) + " times, and nobody ever answered for it", At: r.sent}
+		list[i] = queue.Dead{Message: r.Message, Reason: reasonOf(r), At: r.sent}
 		d := &list[i]
 		d.Receives = queue.MaxReceives
-		if text := labelled(r, "reason"); text != "" {
-			d.Reason = text
-		}
 		if text := labelled(r, "id"); text != "" {
 			d.ID = text
 		}
@@ -138,21 +135,48 @@ func (q *Queue) letters(ctx context.Context, l lane, limit int) ([]received, err
 	return all, nil
 }
 
+// reasonOf tells why a letter is dead. One that the service itself moved brings no reason.
+func reasonOf(r received) string {
+	if text := labelled(r, "reason"); text != "" {
+		return text
+	}
+	return "handed out " + strconv.Itoa(queue.MaxReceives) + " times, and nobody ever answered for it"
+}
+
 func labelled(r received, name string) string { return r.labels[name].StringValue }
 
-// Redrive sends dead letters back to their lane, each before it is removed: cut in between, one may come twice.
-func (q *Queue) Redrive(ctx context.Context, name queue.Lane, limit int) (int, error) {
+// Redrive sends dead letters back to their lane, each before it is removed: cut in between, one may come twice. It looks at
+// letters for a minute at most: after that those which are not wanted would come a second time.
+func (q *Queue) Redrive(ctx context.Context, name queue.Lane, limit int, wanted func(reason string) bool) (int, error) {
 	l, err := q.lane(name)
 	if err != nil {
 		return 0, err
 	}
+	var left []received
+	defer func() { q.release(ctx, l.dead, left) }()
+	seen := map[string]bool{}
 	count := 0
 	for count < limit {
-		letters, err := q.receive(ctx, l, l.dead, min(limit-count, perCall), peeking, 1)
+		size := perCall
+		if wanted == nil {
+			size = min(limit-count, perCall)
+		}
+		all, err := q.receive(ctx, l, l.dead, size, peeking, 1)
 		if err != nil {
 			return count, classify(err, "read "+l.dead)
 		}
-		if len(letters) == 0 {
+		var letters []received
+		again := false
+		for _, r := range all {
+			if count+len(letters) < limit && (wanted == nil || wanted(reasonOf(r))) {
+				letters = append(letters, r)
+				continue
+			}
+			again = again || seen[r.ID]
+			seen[r.ID] = true
+			left = append(left, r)
+		}
+		if len(all) == 0 || again && len(letters) == 0 {
 			return count, nil
 		}
 		sent, err := q.resend(ctx, l, letters)

@@ -269,7 +269,7 @@ func TestBury(t *testing.T) {
 			t.Errorf("the dead letter is %+v", d)
 		}
 	}
-	if n, err := q.Redrive(t.Context(), "one", 5); err != nil || n != 1 {
+	if n, err := q.Redrive(t.Context(), "one", 5, nil); err != nil || n != 1 {
 		t.Fatalf("redrive gave %d, %v", n, err)
 	}
 	if got := drain(t, q, "one", 1, accept)[0]; string(got.Body) != "a\x00b" || got.Group != m.Group || got.Receives != 1 {
@@ -337,7 +337,7 @@ func TestRedriveCut(t *testing.T) {
 		}
 		return 0, ""
 	})
-	if n, err := unsent.Redrive(t.Context(), "one", 10); n != 0 || !fault.Is(err, fault.Transient) {
+	if n, err := unsent.Redrive(t.Context(), "one", 10, nil); n != 0 || !fault.Is(err, fault.Transient) {
 		t.Errorf("a redrive that cannot send gave %d, %v", n, err)
 	}
 	unremoved, _ := spoiled(t, whole, func(operation string, call int, _ []byte) (int, string) {
@@ -346,7 +346,7 @@ func TestRedriveCut(t *testing.T) {
 		}
 		return 0, ""
 	})
-	if n, err := unremoved.Redrive(t.Context(), "one", 2); n != 0 || !fault.Is(err, fault.Transient) {
+	if n, err := unremoved.Redrive(t.Context(), "one", 2, nil); n != 0 || !fault.Is(err, fault.Transient) {
 		t.Errorf("a redrive that cannot remove gave %d, %v", n, err)
 	}
 	depths, err := whole.Depth(t.Context())
