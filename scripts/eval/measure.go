@@ -20,8 +20,10 @@ import (
 const testdata = "shared/decide/text/testdata/"
 
 // labelled reads one of the older sets, a JSON object a line.
-func labelled(name string) ([]corpus.Post, error) {
-	b, err := os.ReadFile(testdata + name)
+func labelled(name string) ([]corpus.Post, error) { return labelledIn(testdata, name) }
+
+func labelledIn(folder, name string) ([]corpus.Post, error) {
+	b, err := os.ReadFile(folder + name)
 	if err != nil {
 		return nil, err
 	}
@@ -85,6 +87,11 @@ func measure(public string, dev bool) ([]figure, error) {
 		if found, err := personalData(true); err == nil {
 			fmt.Println(markdown(found))
 		}
+		next, err := nextActions(r, tongue, true)
+		if err != nil {
+			return nil, err
+		}
+		fmt.Println(markdown(next))
 		return nil, validation(d, r, public)
 	}
 	b, err := os.ReadFile(testdata + "heldback.txt")
@@ -103,6 +110,11 @@ func measure(public string, dev bool) ([]figure, error) {
 		return nil, err
 	}
 	out = append(append(out, personal...), speed(d, r, held)...)
+	next, err := nextActions(r, tongue, false)
+	if err != nil {
+		return nil, err
+	}
+	out = append(out, next...)
 	carried, err := scores(public)
 	return append(out, carried...), err
 }

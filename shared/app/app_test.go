@@ -40,7 +40,7 @@ type site struct {
 }
 
 func (*site) Info() network.Info {
-	return network.Info{Name: "site", Title: "Site", Hook: []network.Field{}, HookSecrets: []network.Field{{Name: "secret"}}, MaxText: 500,
+	return network.Info{Name: "site", Title: "Site", Hook: []network.Field{}, HookSecrets: []network.Field{{Name: "secret"}}, MaxText: 500, Private: true,
 		Rules: network.Rules{MayMatch: "yes", MayScore: true, MayStore: true}}
 }
 

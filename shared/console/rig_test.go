@@ -45,7 +45,7 @@ type site struct {
 }
 
 func (*site) Info() network.Info {
-	return network.Info{Name: "site", Title: "Site", Hook: []network.Field{}, HookSecrets: []network.Field{{Name: "secret"}, {Name: "verify", Title: "Verify token", Required: true}}, MaxText: 500,
+	return network.Info{Name: "site", Title: "Site", Hook: []network.Field{}, HookSecrets: []network.Field{{Name: "secret"}, {Name: "verify", Title: "Verify token", Required: true}}, MaxText: 500, Private: true,
 		Settings: []network.Field{{Name: "depth", Type: "number", Title: "Depth"}}, Secrets: []network.Field{{Name: "token", Title: "Token"}},
 		Rules: network.Rules{MayMatch: "yes", MayScore: true, MayStore: true}}
 }

@@ -14,7 +14,7 @@ import (
 
 // Model is the version of everything that decides without the configuration's help. It goes into Inputs, so that a replay
 // knows what it compares.
-const Model = "rapport-1/" + text.Model + "/" + identity.Version + "/" + score.Version
+const Model = "rapport-2/" + text.Model + "/" + identity.Version + "/" + score.Version
 
 // What the parts of a decision are made of; they live with the step that makes them.
 type (
@@ -23,6 +23,9 @@ type (
 	Key       = identity.Key
 	Entity    = personal.Entity
 )
+
+// firstModel begins the versions that knew fewer limits of actions; what they decided is decided again by those.
+const firstModel = "rapport-1/"
 
 // The outcomes of a decision. Merged is the pipeline's to say: of what it received before.
 const (
@@ -57,11 +60,12 @@ type Inputs struct {
 	Refuses      []string           `json:"refuses,omitempty" expr:"refuses"`           // purposes this author objected to
 	MayMatch     string             `json:"may_match,omitempty" expr:"may_match"`       // the network's rule profile: yes, told, optin; anything else = no
 	MayScore     bool               `json:"may_score,omitempty" expr:"may_score"`
-	Unscored     string             `json:"unscored,omitempty" expr:"unscored"` // why no score may be made of this author, "" = it may
-	NoReply      bool               `json:"no_reply,omitempty" expr:"no_reply"` // nobody can be answered there: a feed
-	Crowd        int                `json:"crowd,omitempty" expr:"crowd"`       // as which of those who complain under one post the author would count; 0 = counted before
-	Crisis       bool               `json:"crisis,omitempty" expr:"crisis"`     // the brand is in crisis mode
-	Unknown      []string           `json:"unknown,omitempty" expr:"unknown"`   // what could not be gathered, by name
+	Unscored     string             `json:"unscored,omitempty" expr:"unscored"`     // why no score may be made of this author, "" = it may
+	NoReply      bool               `json:"no_reply,omitempty" expr:"no_reply"`     // nobody can be answered there: a feed
+	NoPrivate    bool               `json:"no_private,omitempty" expr:"no_private"` // nobody can be written to in private there
+	Crowd        int                `json:"crowd,omitempty" expr:"crowd"`           // as which of those who complain under one post the author would count; 0 = counted before
+	Crisis       bool               `json:"crisis,omitempty" expr:"crisis"`         // the brand is in crisis mode
+	Unknown      []string           `json:"unknown,omitempty" expr:"unknown"`       // what could not be gathered, by name
 }
 
 // Decision is what becomes of an event.
@@ -98,9 +102,10 @@ type Decision struct {
 	Why        string      `json:"why,omitempty" expr:"why"`
 	RunnerUp   string      `json:"runner_up,omitempty" expr:"runner_up"`
 	Forbidden  []string    `json:"forbidden,omitempty" expr:"forbidden"`
-	Urgent     bool        `json:"urgent,omitempty" expr:"urgent"` // which deliver lane
-	Crisis     bool        `json:"crisis,omitempty" expr:"crisis"` // the brand was in crisis when it was decided
-	Alert      string      `json:"alert,omitempty" expr:"alert"`   // protected customer, growing complaint
+	Propensity float64     `json:"propensity,omitempty" expr:"propensity"` // with which probability the action was chosen; 0 = 1: nothing was tried out
+	Urgent     bool        `json:"urgent,omitempty" expr:"urgent"`         // which deliver lane
+	Crisis     bool        `json:"crisis,omitempty" expr:"crisis"`         // the brand was in crisis when it was decided
+	Alert      string      `json:"alert,omitempty" expr:"alert"`           // protected customer, growing complaint
 
 	Answer   string `json:"answer,omitempty" expr:"answer"`       // what a rule answers, without the notice
 	AnswerBy string `json:"answer_by,omitempty" expr:"answer_by"` // that rule

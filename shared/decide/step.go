@@ -6,7 +6,6 @@ import (
 	"strings"
 
 	"rapport/shared/config"
-	"rapport/shared/decide/action"
 	"rapport/shared/decide/identity"
 	"rapport/shared/decide/personal"
 	"rapport/shared/decide/phrase"
@@ -315,28 +314,6 @@ func (w *draft) route() {
 }
 
 func (w *draft) feed() bool { return w.in.NoReply || w.m.Network == "rss" }
-
-// act proposes what to do next.
-func (w *draft) act() {
-	s := action.Situation{
-		Intents: w.Intents, Complaint: w.Complaint, Severity: w.Severity, PII: w.PII, Private: private(*w.m), Feed: w.feed(),
-		Closed: !w.m.ReplyUntil.IsZero() && !w.in.Now.Before(w.m.ReplyUntil), Crisis: w.in.Crisis, Impostor: w.Impostor, Known: w.Person != "", Grief: w.spoke.Grief, Held: w.held,
-	}
-	if c := w.in.Conversation; c != nil && c.Status == flow.Answered && c.AnsweredAt.After(w.m.Created) {
-		s.Answered = true
-	}
-	want, name := "", ""
-	if r := first(w.actions, w.m.Brand, w.env, &w.Receipts); r != nil {
-		want, name = r.value, r.name
-	}
-	c := action.Choose(s, want, name)
-	w.Action, w.Why, w.RunnerUp, w.Forbidden = c.Action, c.Why, c.RunnerUp, c.Forbidden
-	w.env.Action = c.Action
-	w.say("action", "%s: %s", c.Action, c.Why)
-	if name != "" && c.Action == want {
-		w.reply(name)
-	}
-}
 
 // reply lets a rule answer: with the brand's own words, in the language of who asked where there are such. It answers what
 // is new and said now, once, and never where somebody of the brand has spoken already.

@@ -50,6 +50,7 @@ type Info struct {
 	Rules        Rules
 	MaxText      int    // longest reply, in Unit
 	Unit         string // runes, utf16, bytes, graphemes, weighted
+	Private      bool   // answers can go out in private, so that only their reader sees them
 	Needs        []Need
 	FirstStreams []string // names of streams read when the account lists none
 	Bare         bool     // events tell no counts of their authors and Profiles, free of charge, does: it is asked about each once

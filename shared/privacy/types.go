@@ -65,11 +65,11 @@ func said() []Type {
 func decided() []Type {
 	return []Type{
 		kind("decide.Inputs", "everything a decision looked at", "alles, worauf eine Entscheidung beruht",
-			is(Operational, Nobody, Proof, "now received config model source may_match may_score no_reply crowd crisis unknown people"),
+			is(Operational, Nobody, Proof, "now received config model source may_match may_score no_reply no_private crowd crisis unknown people"),
 			is(Derived, Authors, Proof, "objected consented refuses unscored"),
 			parts("event known seen person candidates conversation before corrections")),
 		kind("decide.Decision", "what was decided, with its reasons", "was entschieden wurde, mit Begründung",
-			is(Derived, Authors, Service, "outcome reason lang sentiment polarity complaint severity intents confidence words pii department route priority due action why runner_up forbidden urgent alert impostor claimed crisis topics"),
+			is(Derived, Authors, Service, "outcome reason lang sentiment polarity complaint severity intents confidence words pii department route priority due action why runner_up forbidden propensity urgent alert impostor claimed crisis topics"),
 			is(Content, Authors, Service, "safe answer notice"),
 			is(Operational, Nobody, Service, "answer_by"),
 			is(Identifier, Authors, Matching, "person"),

@@ -162,7 +162,7 @@ func (n *net) send() {
 
 // Info implements network.Network.
 func (n *net) Info() network.Info {
-	return network.Info{Name: "net", Title: "Simulated network", Hook: []network.Field{}, HookSecrets: []network.Field{{Name: "secret"}}, Poll: 20 * time.Second, MaxText: 500,
+	return network.Info{Name: "net", Title: "Simulated network", Hook: []network.Field{}, HookSecrets: []network.Field{{Name: "secret"}}, Poll: 20 * time.Second, MaxText: 500, Private: true,
 		Buckets: []network.Bucket{{Name: "default", Calls: 60, Per: time.Minute, Reserve: 10}},
 		Rules:   network.Rules{MayMatch: "yes", MayScore: true, MayStore: true}}
 }

@@ -1,5 +1,5 @@
-// Package action proposes what to do next. Hard limits come first: what must not be done is named, whatever a rule says.
-// Among the rest a table by intent and severity proposes one action, with its reason and a runner-up.
+// Package action proposes what to do next. Hard limits come first: what must not be done is named with its reason, whatever a
+// rule says. Among the rest a table by intent and severity proposes one action, with its reason and a runner-up.
 package action
 
 import "slices"
@@ -29,21 +29,49 @@ func Known(name string) bool { return slices.Contains(all[:], name) }
 // Names lists the actions.
 func Names() []string { return slices.Clone(all[:]) }
 
+// The moments of contact: where somebody turns to the brand, besides a network.
+const (
+	Call = "call" // they are on the phone
+	Shop = "shop" // they stand there
+	Chat = "chat"
+	Mail = "mail"
+)
+
+// Moments lists them.
+func Moments() []string { return []string{Call, Shop, Chat, Mail} }
+
+// Multiplier is the score from which somebody is thanked without an occasion.
+const Multiplier = 60
+
 // Situation is what a proposal rests on.
 type Situation struct {
-	Intents   []string // the main one first
-	Complaint bool
-	Severity  int
-	PII       []string // kinds of personal data in the text
-	Private   bool     // a message: only author and brand see it
-	Feed      bool     // nobody can be answered there
-	Closed    bool     // the network's answer window is over
-	Answered  bool     // the brand answered after this was said
-	Crisis    bool
-	Impostor  bool
-	Known     bool // the author is linked to a person
-	Grief     bool
-	Held      bool // what everybody would learn from an answer in public
+	Intents   []string `json:"intents,omitempty"` // the main one first
+	Complaint bool     `json:"complaint,omitempty"`
+	Severity  int      `json:"severity,omitempty"`
+	PII       []string `json:"pii,omitempty"`      // kinds of personal data in the text
+	Private   bool     `json:"private,omitempty"`  // a message: only author and brand see it
+	Feed      bool     `json:"feed,omitempty"`     // nobody can be answered there
+	Closed    bool     `json:"closed,omitempty"`   // the network's answer window is over
+	Answered  bool     `json:"answered,omitempty"` // the brand answered after this was said
+	Crisis    bool     `json:"crisis,omitempty"`
+	Impostor  bool     `json:"impostor,omitempty"`
+	Known     bool     `json:"known,omitempty"` // the author is linked to a person
+	Grief     bool     `json:"grief,omitempty"`
+	Held      bool     `json:"held,omitempty"` // what everybody would learn from an answer in public
+
+	NoPrivate   bool `json:"no_private,omitempty"`   // nobody can be written to in private there, and the brand names no other way
+	NoMarketing bool `json:"no_marketing,omitempty"` // no basis for marketing holds
+	Bot         bool `json:"bot,omitempty"`          // a machine said it
+	Pending     bool `json:"pending,omitempty"`      // an answer is drafted, approved or being sent
+	Loop        bool `json:"loop,omitempty"`         // the brand's last word was an automatic answer
+	Doubt       bool `json:"doubt,omitempty"`        // whether it is a complaint is hardly more than a guess
+	Old         bool `json:"-"`                      // by the limits of rapport-1, so that receipts of that time are decided as they were
+
+	// What only the present moment tells.
+	Quiet  bool   `json:"quiet,omitempty"`  // outside the brand's hours
+	Moment string `json:"moment,omitempty"` // they are in contact with the brand in another way just now: call, shop, chat, mail
+	Idle   bool   `json:"idle,omitempty"`   // nothing of theirs is open: a proposal without an occasion
+	Score  int    `json:"score,omitempty"`  // 0–100; looked at only without an occasion
 }
 
 func (s Situation) is(intent string) bool   { return slices.Contains(s.Intents, intent) }
@@ -51,30 +79,44 @@ func (s Situation) main(intent string) bool { return len(s.Intents) > 0 && s.Int
 
 // Choice is a proposal.
 type Choice struct {
-	Action    string
-	Why       string
-	RunnerUp  string
-	Forbidden []string // in the order of All
+	Action     string
+	Why        string
+	RunnerUp   string
+	Propensity float64 // with which probability it was chosen: 1, as long as nothing is tried out
+	Forbidden  []Bar   // in the order of Names
 }
 
-// Choose proposes. rule is what a rule of the tenant wants, "" = nothing; it holds unless it is forbidden.
-func Choose(s Situation, rule, name string) Choice {
-	forbidden := forbid(s)
-	c := Choice{}
-	for _, a := range all {
-		if forbidden[a] {
-			c.Forbidden = append(c.Forbidden, a)
-		}
+// Bar is an action that must not be done here, and why.
+type Bar struct {
+	Action string `json:"action"`
+	Why    string `json:"why"`
+}
+
+// Names lists what is forbidden, without the reasons.
+func (c Choice) Names() []string {
+	if len(c.Forbidden) == 0 {
+		return nil
 	}
-	wish := proposals(s)
-	if rule != "" && !forbidden[rule] {
+	names := make([]string, len(c.Forbidden))
+	for i, b := range c.Forbidden {
+		names[i] = b.Action
+	}
+	return names
+}
+
+// Choose proposes. rule is what a rule of the tenant wants, "" = nothing; it holds unless it is forbidden. Equal situations give
+// equal choices.
+func Choose(s Situation, rule, name string) Choice {
+	bars := forbid(s)
+	c := Choice{Propensity: 1, Forbidden: bars.list()}
+	if rule != "" && !bars.has(rule) {
 		c.Action, c.Why = rule, "rule “"+name+"”"
 	} else if rule != "" {
 		c.Why = "rule “" + name + "” wants " + rule + ", which is forbidden here; "
 	}
-	for _, w := range wish {
+	for _, w := range proposals(s) {
 		switch {
-		case forbidden[w.action] || w.action == c.Action:
+		case bars.has(w.action) || w.action == c.Action:
 		case c.Action == "":
 			c.Action, c.Why = w.action, c.Why+w.why
 		case c.RunnerUp == "":
@@ -83,153 +125,45 @@ func Choose(s Situation, rule, name string) Choice {
 	}
 	if c.Action == "" {
 		c.Action, c.Why = Watch, c.Why+"nothing else is allowed"
-		if forbidden[Watch] && !forbidden[OpenCase] {
+		if bars.has(Watch) && !bars.has(OpenCase) {
 			c.Action = OpenCase
 		}
 	}
 	return c
 }
 
-// forbid names what must not be done.
-func forbid(s Situation) map[string]bool {
-	f := map[string]bool{}
-	no := func(actions ...string) {
-		for _, a := range actions {
-			f[a] = true
-		}
-	}
-	if s.Private || s.Feed || s.Closed {
-		no(ReplyPublic)
-	}
-	if s.Private {
-		no(MoveToPrivate)
-	}
-	if s.Feed || s.Closed && !s.Private {
-		no(MoveToPrivate, Thank, Advocate)
-	}
-	if s.Feed {
-		no(CallBack, Identify, SendToSales, HideSpam)
-	}
-	if len(s.PII) > 0 && !onlyName(s.PII) && !s.main("praise") {
-		no(ReplyPublic)
-	}
-	if s.Held {
-		no(ReplyPublic, Advocate)
-	}
-	if s.Answered {
-		no(ReplyPublic, MoveToPrivate)
-	}
-	if s.Crisis {
-		no(Thank, Advocate, SendToSales)
-	}
-	if s.Complaint {
-		no(Thank, Advocate, SendToSales, HideSpam)
-	}
-	if s.Severity >= 2 {
-		no(Watch, None, Advocate)
-	}
-	if s.Severity >= 3 {
-		no(ReplyPublic)
-	}
-	if s.Complaint && s.Severity == 1 {
-		no(Escalate)
-	}
-	if s.Grief {
-		no(SendToSales, Advocate, Thank)
-	}
-	byIntent(s, no)
-	return f
-}
+// bars holds for each action, in the order of all, why it is forbidden; "" = it is not.
+type bars [len(all)]string
 
-// byIntent adds what an intent excludes.
-func byIntent(s Situation, no func(...string)) {
-	switch {
-	case s.is("legal"):
-		no(ReplyPublic, SendToSales, Thank, Advocate, HideSpam, None)
-	case s.is("press"):
-		no(SendToSales, Advocate, HideSpam)
-		if s.Severity >= 2 {
-			no(ReplyPublic, Thank)
+// no forbids actions. What is forbidden already keeps its reason: the first is the strongest.
+func (b *bars) no(why string, actions ...string) {
+	for _, a := range actions {
+		if i := slices.Index(all[:], a); b[i] == "" {
+			b[i] = why
 		}
-	case s.is("spam"):
-		no(ReplyPublic, MoveToPrivate, CallBack, SendToSales, Thank, Advocate, Identify)
-		if !s.Impostor {
-			no(Escalate)
-		}
-	case s.is("chatter"):
-		no(OpenCase, SendToSales, CallBack, Escalate, MoveToPrivate, Identify, HideSpam)
-	case s.main("praise"):
-		no(CallBack, OpenCase, SendToSales, HideSpam, Escalate)
-	case s.is("question"), s.is("purchase"), s.is("job"):
-		no(None, HideSpam)
-		if s.Severity < 3 {
-			no(Escalate)
-		}
-	}
-	if s.is("question") && !s.is("praise") || s.is("job") || s.is("idea") || s.is("churn") {
-		no(Advocate)
-	}
-	if s.is("idea") || s.is("churn") || s.is("job") {
-		no(SendToSales, HideSpam)
 	}
 }
 
-func onlyName(pii []string) bool { return len(pii) == 1 && pii[0] == "name" }
-
-type wish struct{ action, why string }
-
-// proposals lists what fits, the best first.
-func proposals(s Situation) []wish {
-	numbered := slices.ContainsFunc(s.PII, func(k string) bool { return k == "order_number" || k == "customer_number" })
-	switch {
-	case s.Answered && !s.Complaint:
-		return []wish{{Watch, "it is answered already"}, {None, ""}}
-	case s.is("spam"):
-		return []wish{{HideSpam, "it looks like spam"}, {None, "it looks like spam, and cannot be hidden here"}}
-	case s.Severity >= 3 && s.Complaint:
-		return []wish{{OpenCase, "severity 3: danger, fraud or a grave accusation"}, {Escalate, ""}, {CallBack, ""}}
-	case s.is("legal"):
-		return []wish{{OpenCase, "a legal matter is never answered in public"}, {Identify, ""}}
-	case s.is("press") && s.Severity >= 2:
-		return []wish{{OpenCase, "the press asks or reports about an incident"}, {Escalate, ""}}
-	case s.is("press"):
-		return []wish{{OpenCase, "the press asks or reports"}, {Watch, ""}}
-	case s.Complaint:
-		return complaint(s, numbered)
-	case s.is("churn"):
-		return []wish{{OpenCase, "wants to leave"}, {CallBack, ""}}
-	case s.is("purchase"):
-		return []wish{{SendToSales, "wants to buy"}, {ReplyPublic, ""}, {CallBack, ""}}
-	case s.is("job"):
-		return []wish{{MoveToPrivate, "asks about work"}, {ReplyPublic, ""}, {OpenCase, "asks about work"}}
-	case s.is("idea") && s.Severity >= 2:
-		return []wish{{OpenCase, "an urgent hint"}, {MoveToPrivate, ""}}
-	case s.is("idea"):
-		return []wish{{ReplyPublic, "a suggestion deserves an answer"}, {OpenCase, "a suggestion"}, {Thank, ""}}
-	case s.is("question"):
-		return []wish{{ReplyPublic, "a question that can be answered where it was asked"}, {MoveToPrivate, "a question that must not be answered in public"},
-			{OpenCase, "a question asked in private"}, {Watch, ""}}
-	case s.is("praise"):
-		return []wish{{Thank, "praise"}, {ReplyPublic, ""}, {Watch, "praise where nobody can be answered"}, {Advocate, ""}}
-	}
-	return []wish{{None, "nothing is asked"}, {Watch, ""}}
+func (b *bars) has(action string) bool {
+	i := slices.Index(all[:], action)
+	return i >= 0 && b[i] != ""
 }
 
-func complaint(s Situation, numbered bool) []wish {
-	why := "a complaint"
-	if len(s.PII) > 0 && !s.Private {
-		why = "a complaint with personal data in public"
+func (b *bars) list() []Bar {
+	n := 0
+	for _, why := range b {
+		if why != "" {
+			n++
+		}
 	}
-	out := []wish{}
-	if s.Severity >= 2 {
-		out = append(out, wish{OpenCase, why + ", severity 2"})
+	if n == 0 {
+		return nil
 	}
-	if s.Answered {
-		return append(out, wish{OpenCase, "a complaint that was answered already"}, wish{Identify, ""})
+	out := make([]Bar, 0, n)
+	for i, why := range b {
+		if why != "" {
+			out = append(out, Bar{all[i], why})
+		}
 	}
-	out = append(out, wish{MoveToPrivate, why})
-	if s.Private && !numbered && !s.Known {
-		out = append(out, wish{Identify, "a complaint in private, by somebody not known yet"})
-	}
-	return append(out, wish{OpenCase, why}, wish{ReplyPublic, ""}, wish{CallBack, ""})
+	return out
 }

@@ -73,7 +73,7 @@ func (Network) Info() network.Info {
 		Buckets: []network.Bucket{{Name: "default", Calls: 300, Per: 5 * time.Minute, Shared: "account", Reserve: 20}},
 		Rules: network.Rules{MayMatch: "yes", MayScore: true, MayStore: true, OnDelete: "blank", DeleteBy: 24 * time.Hour,
 			Source: "https://docs.joinmastodon.org/user/privacy/ and the rules on each server's About page"},
-		MaxText: maxText, Unit: "graphemes",
+		MaxText: maxText, Unit: "graphemes", Private: true,
 		Needs: []network.Need{
 			{What: "an account on a Mastodon, GoToSocial, Pleroma or Akkoma server", Who: "the server's admin, where sign-up is not open", Takes: "minutes to a day", Before: "everything with the demo's twin"},
 			{What: "a token of that account with the scopes " + scopes, Who: "you: Connect, or Preferences > Development", Takes: "a minute"},

@@ -101,7 +101,7 @@ func (Network) Info() network.Info {
 		Buckets: []network.Bucket{{Name: "default", Calls: 200, Per: time.Hour, Shared: "account", Reserve: 20}},
 		Rules: network.Rules{MayMatch: "yes", MayScore: true, MayStore: true, OnDelete: "blank", DeleteBy: 24 * time.Hour,
 			Source: "https://developers.facebook.com/terms/"},
-		MaxText: maxComment, Unit: "runes",
+		MaxText: maxComment, Unit: "runes", Private: true,
 		Needs: []network.Need{
 			{What: "an app of type Business with the products Webhooks, Messenger and Instagram", Who: "you, in the App Dashboard", Takes: "an hour", Before: "everything with the demo's twin"},
 			{What: "App Review for Advanced Access to " + strings.Join(needed(facebook, ""), ", ") + " and, for Instagram, " + strings.Join(needed(instagram, "page"), ", "), Who: "Meta", Takes: "days to weeks", Before: "comments and messages of people who have a role in the app"},

@@ -35,6 +35,7 @@ func TestBroken(t *testing.T) {
 		"a token that goes to a foreign host": {sample{leaks: true}, "foreign link"},
 		"a replier that doubles":              {sample{doubles: true}, "reply twice"},
 		"a replier that doubles after a cut":  {sample{doubles: true}, "reply cut"},
+		"a replier that answers in the open":  {sample{blurts: true}, "reply in private"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			found := networktest.Record(suite(tc.broken))

@@ -26,6 +26,7 @@ func replyChecks() []check {
 		{"reply cut", replies, checkCut},
 		{"reply cancelled", replies, checkReplyCancelled},
 		{"reply refused", replies, checkReplyStatus},
+		{"reply in private", func(s Suite, n network.Network) bool { return replies(s, n) && !n.Info().Private }, checkPublicOnly},
 		refusal("gone", fault.Gone, func(v Vendor) func() flow.Reply { return v.Gone }),
 		refusal("too long", fault.Invalid, func(v Vendor) func() flow.Reply { return v.Long }),
 		refusal("not permitted", fault.Invalid, func(v Vendor) func() flow.Reply { return v.Barred }),
@@ -192,6 +193,16 @@ func checkReplyStatus(r Reporter, s Suite) {
 	}
 	b.set(func() { b.force = nil })
 	b.posts(0, "", "refused replies")
+}
+
+// checkPublicOnly wants a network that says that it has no private answers to refuse one, with a reason, before it is posted.
+func checkPublicOnly(r Reporter, s Suite) {
+	b := s.bench(r)
+	reply := b.Answer()
+	reply.Private = true
+	_, err := b.send(reply, "key-1")
+	b.judged(err, "in private", fault.Invalid)
+	b.posts(0, "", "in private")
 }
 
 func checkRefusal(r Reporter, s Suite, what string, kind fault.Kind, pick func(Vendor) func() flow.Reply) {

@@ -25,7 +25,7 @@ import (
 // sample is a tiny connector; each flag breaks it in one way.
 type sample struct {
 	forgeries, randomIDs, skips, leaks, doubles, rewinds, swallows bool
-	blab, history, ins, deaf, ageless, panics                      bool
+	blab, history, ins, deaf, ageless, panics, blurts              bool
 	calls                                                          *int // state that no connector may have
 }
 
@@ -143,6 +143,9 @@ func (n sample) Idempotent() bool { return true }
 func (n sample) Reply(ctx context.Context, a network.Account, r flow.Reply, key string) (network.Posted, error) {
 	if len(r.Text) > 20 {
 		return network.Posted{}, fault.New(fault.Invalid, "too long")
+	}
+	if r.Private && !n.blurts {
+		return network.Posted{}, fault.New(fault.Invalid, "there are no private answers")
 	}
 	if n.doubles {
 		key = ""

@@ -118,7 +118,7 @@ func (Network) Info() network.Info {
 		PerMention: 0.015,
 		Rules: network.Rules{MayMatch: "told", MayScore: true, MayStore: true, OnDelete: "blank", DeleteBy: 24 * time.Hour,
 			Source: "https://docs.x.com/developer-terms/policy (off-X matching, content compliance) and https://docs.x.com/developer-guidelines"},
-		MaxText: maxText, Unit: "weighted",
+		MaxText: maxText, Unit: "weighted", Private: true,
 		Needs: []network.Need{
 			{What: "a developer account and an app with OAuth 2.0 as a confidential client", Who: "you, in the Developer Console; X reviews the use case", Takes: "minutes to days", Before: "everything with the twin"},
 			{What: "prepaid credits, and a spending limit of your choice", Who: "you, in the Developer Console", Takes: "minutes", Before: "nothing is read: every resource costs"},
