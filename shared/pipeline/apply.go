@@ -198,7 +198,7 @@ func (p *Pipeline) amendAll(ctx context.Context, plan *Plan, j *JobRow, ref stri
 					return err
 				}
 			}
-			rows = append(rows, &store.Row[PatchRow]{Part: j.ID, Sort: p.hashed("patch", w.Account, w.Object, w.Key), Value: row})
+			rows = append(rows, &store.Row[PatchRow]{Part: j.ID, Sort: p.hashed("patch", w.Account, w.Object, w.Key), Expires: j.Started.Add(jobListed), Value: row})
 		}
 	}
 	return p.patchAll(ctx, j, rows)

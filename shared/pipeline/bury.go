@@ -2,6 +2,7 @@ package pipeline
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"time"
 
@@ -76,6 +77,9 @@ func (p *Pipeline) buryPage(ctx context.Context, plan *Plan, j *JobRow, from, to
 	}
 	if !last {
 		return nil
+	}
+	if err := p.buryPatches(ctx); err != nil {
+		return err
 	}
 	hash, err := p.reportErasure(ctx, plan, j)
 	if err != nil {
@@ -156,6 +160,13 @@ func (p *Pipeline) veilLine(ctx context.Context, at ledger.Place) error {
 func (p *Pipeline) veiled(l *ledger.Line) {
 	l.Event, l.Mention, l.Author, l.Exchange, l.Erased = p.Veil(l.Event), p.Veil(l.Mention), "", "", true
 	l.Gist = l.Gist.Anonymous()
+	for i := range l.Deliveries { // a record's id may be our key, and a CRM's refusal may repeat what was said
+		d := &l.Deliveries[i]
+		if _, _, ours := flow.SplitKey(d.Record); ours {
+			d.Record = p.Veil(d.Record)
+		}
+		d.Reason = ""
+	}
 }
 
 func (p *Pipeline) buryMention(ctx context.Context, plan *Plan, id string, v MentionRow, author string) error {
@@ -191,7 +202,7 @@ func (p *Pipeline) buryConversation(ctx context.Context, plan *Plan, id, author 
 	if err := p.buryRecords(ctx, plan, flow.KindConversation, row.Value.Conversation.ID); err != nil {
 		return err
 	}
-	if err := p.unnamed(ctx, row.Value, id); err != nil {
+	if err := p.undue(ctx, id, author); err != nil {
 		return err
 	}
 	return p.remove(ctx, p.conversations.Key(flow.Place(id), sort))
@@ -215,6 +226,52 @@ func (p *Pipeline) buryRecords(ctx context.Context, plan *Plan, kind, id string)
 		}
 	}
 	return nil
+}
+
+// buryPatches forgets of replays and undos which records they changed, where what these were of is gone.
+func (p *Pipeline) buryPatches(ctx context.Context) error {
+	for j, err := range p.jobs.List(ctx, store.Range{Part: jobList}) {
+		if err != nil {
+			return err
+		}
+		if k := j.Value.Kind; k != JobReplay && k != JobUndo {
+			continue
+		}
+		for row, err := range p.patches.List(ctx, store.Range{Part: j.Value.ID}) {
+			var gone bool
+			if err == nil {
+				gone, err = p.patchGone(ctx, row.Value)
+			}
+			if err == nil && gone {
+				err = p.remove(ctx, p.patches.Key(row.Part, row.Sort))
+			}
+			if err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// patchGone tells whether what a patch is about stands under a tombstone.
+func (p *Pipeline) patchGone(ctx context.Context, v PatchRow) (bool, error) {
+	kind, id, _ := flow.SplitKey(v.Key)
+	tombs := []store.Key{p.tombs.Key(p.tombOf(v.Mention), "-")}
+	if kind == flow.KindMention && id != v.Mention {
+		tombs = append(tombs, p.tombs.Key(p.tombOf(id), "-"))
+	}
+	rows, err := p.tombs.Get(ctx, tombs...)
+	if err != nil {
+		return false, err
+	}
+	if slices.ContainsFunc(rows, func(r store.Row[TombRow]) bool { return r.Version > 0 }) {
+		return true, nil
+	}
+	if kind != flow.KindConversation {
+		return false, nil
+	}
+	row, _, err := p.conversation(ctx, id)
+	return err == nil && row.Version == 0, err
 }
 
 // objects lists the objects of a CRM account that hold things of a kind.

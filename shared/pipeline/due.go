@@ -17,11 +17,7 @@ import (
 // it without a search; one too many finds nothing to do.
 func (p *Pipeline) remind(w *world) []staged {
 	var out []staged
-	for _, c := range w.reminders {
-		row, ok := p.reminder(w.plan, c)
-		if !ok {
-			continue
-		}
+	for _, row := range w.reminders {
 		item, err := p.due.Item(row)
 		if err != nil {
 			w.err = err
@@ -46,6 +42,12 @@ func (p *Pipeline) reminder(plan *Plan, c flow.Conversation) (row store.Row[DueR
 	return store.Row[DueRow]{Part: minuteOf(at), Sort: "sla#" + c.ID, Value: DueRow{Kind: "sla", Subject: c.ID, At: step}}, ok
 }
 
+// remind notes a minute in which the clock is looked at, so that an erasure finds the reminder; what is past goes.
+func (r *ConversationRow) remind(at string, now time.Time) {
+	r.Reminded = slices.DeleteFunc(slices.Clone(r.Reminded), func(m string) bool { return m == at || m < now.Format(minute) })
+	r.Reminded = append(r.Reminded, at)
+}
+
 // minuteOf names the minute in which tick looks at what is due at a time.
 func minuteOf(at time.Time) string { return at.Truncate(time.Minute).Add(time.Minute).Format(minute) }
 
@@ -61,6 +63,9 @@ func (p *Pipeline) overdue(ctx context.Context, plan *Plan, due DueRow) error {
 		}
 		c.Updated = p.now()
 		c.Revision++
+		if following, ok := p.reminder(plan, *c); ok {
+			r.Value.remind(following.Part, p.now())
+		}
 		return true
 	})
 	c := row.Value.Conversation

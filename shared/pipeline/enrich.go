@@ -304,7 +304,7 @@ type world struct {
 	answers       []answer
 	people        map[string]*held[PersonRow]
 	keys          map[string]KeyRow // by hashed key
-	reminders     []flow.Conversation
+	reminders     []store.Row[DueRow]
 	threads       map[string]*held[ThreadRow] // by the thread's start
 	tombs         map[string]TombRow          // of authors and mentions that are gone, by where they stand
 	crisis        map[string]bool             // brands that are in crisis

@@ -279,7 +279,7 @@ func (p *Pipeline) eraseConversation(ctx context.Context, plan *Plan, id, author
 	if err := p.unthread(ctx, id, author); err != nil {
 		return err
 	}
-	if err := p.undue(ctx, id); err != nil {
+	if err := p.undue(ctx, id, author); err != nil {
 		return err
 	}
 	row, err := p.updateConversation(ctx, id, func(r *store.Row[ConversationRow]) bool {

@@ -278,26 +278,18 @@ func (e *Erased) propose(f Foreign) {
 	}
 }
 
-// undue takes back the reminders of a conversation, and the look at its owner's name.
-func (p *Pipeline) undue(ctx context.Context, id string) error {
+// undue takes back the reminders of a conversation, and the look at its owner's name. Where an author is named it must be theirs.
+func (p *Pipeline) undue(ctx context.Context, id, author string) error {
 	row, _, err := p.conversation(ctx, id)
-	c := row.Value.Conversation
-	if err == nil {
-		err = p.unnamed(ctx, row.Value, id)
-	}
-	if err != nil || c.Due.IsZero() {
+	if err != nil || author != "" && row.Value.Conversation.Author.ID != author {
 		return err
 	}
-	plan, err := p.Plans.Plan(ctx, "")
-	if err != nil {
+	if err := p.unnamed(ctx, row.Value, id); err != nil {
 		return err
 	}
-	c.Status = flow.Waiting // whatever it is now, it was when it was reminded of
-	keys := []store.Key{p.due.Key(minuteOf(c.Due), "sla#"+id)}
-	for _, s := range plan.Decider.Steps(c) {
-		if key := p.due.Key(minuteOf(s.At), "sla#"+id); !slices.Contains(keys, key) {
-			keys = append(keys, key)
-		}
+	var keys []store.Key
+	for _, at := range row.Value.Reminded {
+		keys = append(keys, p.due.Key(at, "sla#"+id))
 	}
 	return p.remove(ctx, keys...)
 }

@@ -69,7 +69,7 @@ func bald(v map[string]any) {
 				delete(v, k)
 			}
 		}
-		if strings.HasPrefix(k, "escalat") || slices.Contains([]string{"revision", "updated", "written", "at", "fields", "intents", "looked", "priority", "sla", "since", "owed", "due", "status"}, k) {
+		if strings.HasPrefix(k, "escalat") || slices.Contains([]string{"revision", "updated", "written", "at", "fields", "intents", "looked", "priority", "sla", "since", "owed", "due", "reminded", "status"}, k) {
 			delete(v, k)
 		}
 	}

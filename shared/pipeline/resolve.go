@@ -352,7 +352,9 @@ func (w *world) turned(o *one) *flow.Conversation {
 // remindAgain makes sure of the reminder of an attempt that died half way.
 func (w *world) remindAgain(c *held[ConversationRow]) {
 	if exists(c) && !c.Value.Conversation.Due.IsZero() && c.Value.Conversation.Status == flow.Waiting {
-		w.reminders = append(w.reminders, c.Value.Conversation)
+		if row, ok := w.p.reminder(w.plan, c.Value.Conversation); ok {
+			w.reminders = append(w.reminders, row)
+		}
 	}
 }
 
@@ -464,13 +466,16 @@ func (w *world) applyConversation(d decide.Decision) {
 		earlier.Part, earlier.Sort, earlier.Value = flow.Place(was.ID), was.ID, row.Value
 		w.earlier = append(w.earlier, earlier)
 	}
-	if !c.Due.IsZero() && !c.Due.Equal(row.Value.Conversation.Due) {
-		w.reminders = append(w.reminders, *c)
-	}
 	next := ConversationRow{Conversation: *c, Replies: row.Value.Replies}
 	next.Conversation.Owner = w.p.ownerOf(row.Value.Conversation, c.Owner)
 	if row.Value.Conversation.ID == c.ID {
-		next.Named = row.Value.Named
+		next.Named, next.Reminded = row.Value.Named, row.Value.Reminded
+	}
+	if !c.Due.IsZero() && !c.Due.Equal(row.Value.Conversation.Due) {
+		if reminder, ok := w.p.reminder(w.plan, *c); ok {
+			w.reminders = append(w.reminders, reminder)
+			next.remind(reminder.Part, w.now)
+		}
 	}
 	row.Value = next
 	row.dirty = true

@@ -294,7 +294,7 @@ func (p *Pipeline) sweepConversation(ctx context.Context, plan *Plan, id, mentio
 	if err != nil || row.Version == 0 || !c.Updated.Before(before) {
 		return err
 	}
-	if err := p.undue(ctx, id); err != nil {
+	if err := p.undue(ctx, id, ""); err != nil {
 		return err
 	}
 	for _, reply := range row.Value.Replies {

@@ -556,6 +556,7 @@ func (f *refresher) Refresh(_ context.Context, _ network.Account, old network.To
 type crmFake struct {
 	r       *rig
 	byKey   bool
+	keyed   bool // ids of records are our keys
 	batch   int
 	buckets []network.Bucket
 	rows    map[string]*crm.Row // by object and id
@@ -642,7 +643,11 @@ func (f *crmFake) write(r crm.Record) crm.Outcome {
 	}
 	if row == nil {
 		f.next++
-		row = &crm.Row{Found: true, ID: fmt.Sprintf("%d", f.next), Key: r.Key, Object: r.Object, Fields: map[string]any{}}
+		id := fmt.Sprintf("%d", f.next)
+		if f.keyed {
+			id = r.Key
+		}
+		row = &crm.Row{Found: true, ID: id, Key: r.Key, Object: r.Object, Fields: map[string]any{}}
 		f.rows[r.Object+"/"+row.ID] = row
 		f.order = append(f.order, r.Object+"/"+row.ID)
 		out.State = crm.Created

@@ -70,6 +70,7 @@ type ConversationRow struct {
 	StatusAt     time.Time         `json:"status_at,omitzero"` // when a CRM last told its status
 	Amended      string            `json:"amended,omitempty"`  // the newest replay or undo that changed it: a job
 	Named        time.Time         `json:"named,omitzero"`     // when its owner's name is looked at, to be replaced
+	Reminded     []string          `json:"reminded,omitempty"` // minutes to come in which its clock is looked at
 }
 
 const current = "current"

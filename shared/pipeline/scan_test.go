@@ -2,6 +2,7 @@ package pipeline_test
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -57,6 +58,47 @@ func TestScan(t *testing.T) {
 	}
 	if s, err := r.app.Scan(t.Context(), pipeline.Traces{Ids: []string{"site:berta"}}, nil); err != nil || len(s.Hits) == 0 {
 		t.Errorf("the other one: %+v, %v", s, err)
+	}
+}
+
+// Nothing is found either where a replay wrote records, where the CRM's ids are our keys, or where a clock ran that was answered.
+func TestScanAfterAReplay(t *testing.T) {
+	r := newRig(t, options{})
+	r.crm.keyed = true
+	r.hook(said("m1", "anna", complaint+" Annas Sache", start), said("m2", "berta", "Bertas Frage: wo finde ich das?", start))
+	r.run()
+	late := said("o1", "brand", "Das tut uns leid.", start.Add(time.Minute))
+	late.Mention.Direction, late.Mention.Parent = flow.Out, "site:m1"
+	r.hook(late)
+	r.run()
+	r.publish(upper(basic))
+	if got := r.again(pipeline.JobReplay, "j1", r.dry().Hash, ""); got.Written < 2 {
+		t.Fatalf("%+v", got)
+	}
+	who, err := r.app.Resolve(t.Context(), "site:anna")
+	if err != nil {
+		t.Fatal(err)
+	}
+	traces, err := r.app.TracesOf(t.Context(), who)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, err := r.app.Scan(t.Context(), traces, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, kept := range []string{"patch#", "due#", "line#"} {
+		if !slices.ContainsFunc(before.Hits, func(h pipeline.Hit) bool { return strings.HasPrefix(h.Place, kept) }) {
+			t.Errorf("before the erasure nothing is found in %s", kept)
+		}
+	}
+	r.erased("site:anna")
+	after, err := r.app.Scan(t.Context(), traces, nil)
+	if err != nil || len(after.Hits) > 0 {
+		t.Errorf("after the erasure: %+v, %v", after.Hits, err)
+	}
+	if left := table[pipeline.PatchRow](r, "patch"); len(left) == 0 {
+		t.Error("what a replay did with the others is forgotten")
 	}
 }
 

@@ -130,7 +130,7 @@ func people() []Type {
 func exchanged() []Type {
 	return []Type{
 		kind("pipeline.ConversationRow", "the state of one exchange", "der Stand eines Austauschs",
-			is(Operational, Nobody, Service, "erased replies status_at amended named"), parts("conversation")),
+			is(Operational, Nobody, Service, "erased replies status_at amended named reminded"), parts("conversation")),
 		kind("flow.Conversation", "one exchange with one author in one place", "ein Austausch mit einem Autor an einem Ort",
 			is(Identifier, Authors, Service, "id root previous start"), is(Identifier, Authors, Matching, "person"), is(Content, Authors, Service, "subject reply_note"),
 			is(Derived, Authors, Service, "department queue priority severity action case due"), is(Staff, Workers, Service, "owner"),
