@@ -2,11 +2,13 @@ package app_test
 
 import (
 	"errors"
+	"os"
 	"strings"
 	"testing"
 
 	"rapport/shared/app"
 	"rapport/shared/config"
+	"rapport/shared/decide/phrase"
 	"rapport/shared/network"
 	"rapport/shared/network/mastodon"
 	"rapport/shared/network/x"
@@ -26,6 +28,33 @@ networks:
   - {name: masto, kind: mastodon, brand: nord, origin: "https://social.example", replies: on}
   - {name: x, kind: x, brand: nord, replies: approve}
 `
+
+// The page about texts tells of each placeholder and action what the code does, and its example is right.
+func TestTemplatePage(t *testing.T) {
+	raw, err := os.ReadFile("../../docs/templates.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range phrase.Placeholders() {
+		if say, _ := phrase.Meaning(name); !strings.Contains(string(raw), "| `{"+name+"}` | "+say+" |") {
+			t.Errorf("the page does not tell that {%s} is %s", name, say)
+		}
+	}
+	for _, name := range phrase.Actions() {
+		if !strings.Contains(strings.Join(strings.Fields(string(raw)), " "), name) {
+			t.Errorf("the page does not name %s", name)
+		}
+	}
+	_, example, _ := strings.Cut(string(raw), "```yaml\n")
+	example, _, _ = strings.Cut(example, "```")
+	doc, err := config.Load([]byte(example), config.Options{})
+	if err == nil {
+		err = app.Templates(doc, nil)
+	}
+	if err != nil || len(doc.Brands[0].Templates) != 2 {
+		t.Error(err)
+	}
+}
 
 // Every mistake of a text is told with its place; a text may be too long for one network, but not for all.
 func TestTemplates(t *testing.T) {

@@ -1,6 +1,9 @@
 package console
 
 import (
+	"strings"
+
+	"rapport/shared/decide/phrase"
 	"rapport/shared/fault"
 	"rapport/shared/flow"
 )
@@ -8,7 +11,7 @@ import (
 // answerRoutes are drafts of answers, which somebody writes and somebody approves.
 func (c *Console) answerRoutes() []route {
 	return []route{
-		{"POST", "/conversations/{id}/draft", running, "", "keep an answer as a draft, to be approved: text, private", true, c.draftAnswer},
+		{"POST", "/conversations/{id}/draft", running, "", "keep an answer as a draft, to be approved: text, or template (an action whose text is taken), private", true, c.draftAnswer},
 		{"POST", "/answers/{id}/approve", running, "", "send a draft: text, where it is to be another", true, c.approveAnswer},
 		{"POST", "/answers/{id}/drop", running, "", "end a draft that is not to be sent", true, c.dropAnswer},
 	}
@@ -32,7 +35,18 @@ func (c *Console) draftAnswer(q *request) (answer, error) {
 	if err := mayAnswer(q, of.Brand); err != nil {
 		return answer{}, err
 	}
-	draft, err := c.Pipeline.DraftAnswer(ctx, id, q.value("text"), q.value("private") != "", q.who.User)
+	text := q.value("text")
+	if action := q.value("template"); text == "" && action != "" {
+		w, err := c.offer(ctx, q, of.Conversation, action)
+		if err != nil {
+			return answer{}, err
+		}
+		if w == nil {
+			return answer{}, wrong("no text belongs to %q: use one of %s", action, strings.Join(phrase.Actions(), ", "))
+		}
+		text = w.Text
+	}
+	draft, err := c.Pipeline.DraftAnswer(ctx, id, text, q.value("private") != "", q.who.User)
 	if err != nil {
 		return answer{}, err
 	}

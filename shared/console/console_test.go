@@ -190,7 +190,7 @@ func TestHostile(t *testing.T) {
 	g := h.enter()
 	tag := regexp.MustCompile(`(?i)<script>|<img|<svg onload|href="javascript:|href="=cmd`)
 	paths := []string{"/find?q=" + url.QueryEscape(hostile[0]), "/mentions/site:m0", "/mentions/site:m4", "/conversations?state=" + url.QueryEscape(hostile[1]),
-		"/mapping/hub/1?sample=site:m0", "/mapping/hub/2", "/reports?days=7"}
+		"/mapping/hub/1?sample=site:m0", "/mapping/hub/2", "/reports?days=7", "/rules/templates?sample=site:m0", "/rules/templates?sample=site:m4"}
 	for i, x := range hostile {
 		paths = append(paths, "/people/"+url.PathEscape("site:"+x), fmt.Sprintf("/mentions/site:m%d", i))
 	}
@@ -204,7 +204,7 @@ func TestHostile(t *testing.T) {
 		t.Error("no conversation")
 	}
 	for _, m := range talks {
-		paths = append(paths, m[1])
+		paths = append(paths, m[1], m[1]+"?template=thank")
 	}
 	shown := 0
 	for _, path := range paths {

@@ -5,8 +5,8 @@ var germanWork = map[string]string{
 	"{0} could not be made; the reason stands beside each.": "{0} ließen sich nicht anlegen; der Grund steht jeweils daneben.", "Rapport keeps its own key and its findings in fields of its own. Nothing else is changed, and nothing is written into records.": "Rapport legt seinen Schlüssel und seine Befunde in eigene Felder. Sonst wird nichts geändert und in keinen Datensatz geschrieben.",
 	"Make what is missing ({0})": "Fehlendes anlegen ({0})", "All of our fields are there.": "Alle unsere Felder sind da.", "there": "da", "missing": "fehlt", "Our fields": "Unsere Felder", "Our fields in the CRM": "Unsere Felder im CRM",
 	"Approve and send": "Freigeben und senden", "Drop": "Verwerfen", "Keep as a draft": "Als Entwurf behalten", "to be approved": "freizugeben", "The draft waits to be approved": "Der Entwurf wartet auf Freigabe", "draft": "Entwurf", "sent": "gesendet", "approved": "freigegeben", "sending": "wird gesendet",
-	"somebody":       "jemand",
-	"Add a template": "Vorlage hinzufügen", "Add one": "Eine hinzufügen", "Address for the vendor": "Adresse für den Anbieter", "At the vendor": "Beim Anbieter", "Author": "Autor",
+	"somebody": "jemand",
+	"Add one":  "Eine hinzufügen", "Address for the vendor": "Adresse für den Anbieter", "At the vendor": "Beim Anbieter", "Author": "Autor",
 	"Back to the draft, to publish it": "Zurück zum Entwurf, um ihn zu veröffentlichen", "Begin": "Beginnen", "Between environments of this configuration": "Zwischen Umgebungen dieser Konfiguration",
 	"Between two stacks": "Zwischen zwei Installationen", "Bucket": "Kontingent", "Budgets for paid reads": "Budgets für bezahltes Lesen", "By way of": "Auf dem Weg", "Calls of the CRMs": "Aufrufe der CRMs",
 	"Code, or app password": "Code oder App-Passwort", "Compare days with what the network has, and fetch what is missing.": "Tage mit dem vergleichen, was das Netzwerk hat, und Fehlendes holen.",
@@ -19,7 +19,7 @@ var germanWork = map[string]string{
 	"Log in there and grant access. The vendor leads you back here.": "Melde dich dort an und erteile Zugriff. Der Anbieter führt dich hierher zurück.", "Logged in": "Angemeldet", "Look among older ones": "Unter älteren suchen", "Made": "Erstellt",
 	"Make a new verify token": "Neues Prüf-Token erstellen", "Modes, settings, replies and streams are laid over; addresses, ids and secrets stay.": "Modi, Einstellungen, Antworten und Ströme werden übernommen; Adressen, Ids und Geheimnisse bleiben.",
 	"Most points of each part; 100 together, or none at all for the default.": "Höchste Punkte jedes Teils; zusammen 100, oder gar keine für den Standard.", "Newest seal": "Neuestes Siegel", "No app registration sends webhooks.": "Keine App-Registrierung sendet Webhooks.",
-	"No job in the last weeks.": "Kein Auftrag in den letzten Wochen.", "No template.": "Keine Vorlage.", "Nothing is sealed yet; each hour is, once it is over.": "Noch ist nichts versiegelt; jede Stunde wird es, wenn sie vorbei ist.", "Number": "Nummer", "Of the time": "Aus der Zeit",
+	"No job in the last weeks.": "Kein Auftrag in den letzten Wochen.", "Nothing is sealed yet; each hour is, once it is over.": "Noch ist nichts versiegelt; jede Stunde wird es, wenn sie vorbei ist.", "Number": "Nummer", "Of the time": "Aus der Zeit",
 	"Promote": "Übertragen", "Public holidays of": "Feiertage von", "Quotas": "Kontingente", "Read the matching keys of a CRM account, kept as hashes.": "Die Abgleichsmerkmale eines CRM-Kontos lesen; behalten werden nur Hashes.",
 	"Read the past of a network account. It comes in as history: no case, clock, alert or answer.": "Die Vergangenheit eines Netzwerkkontos lesen. Sie kommt als Verlauf: kein Fall, keine Frist, keine Warnung, keine Antwort.",
 	"Reopen a case for days": "Fall wieder öffnen, Tage", "Result": "Ergebnis",
@@ -52,7 +52,7 @@ var germanWork = map[string]string{
 
 // germanWords lists the parts of the dictionary; a text is looked for in this order.
 func germanWords() []map[string]string {
-	return []map[string]string{german, germanWork, germanPulse, germanRights, germanReport, germanReview, germanFailure}
+	return []map[string]string{german, germanWork, germanPulse, germanRights, germanReport, germanReview, germanFailure, germanTemplate}
 }
 
 // inGerman finds the German of a text.

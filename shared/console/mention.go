@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"rapport/shared/decide"
+	"rapport/shared/decide/phrase"
 	"rapport/shared/fault"
 	"rapport/shared/flow"
 	"rapport/shared/ledger"
@@ -73,6 +74,7 @@ type story struct {
 	Objects []storedObject `json:"-"`
 	Steps   []step         `json:"steps"`
 	Correct *wording       `json:"-"`
+	Begin   bool           `json:"-"` // an answer may start from a text
 }
 
 // step is one thing that happened, for the timeline.
@@ -115,6 +117,7 @@ func (c *Console) story(q *request) (answer, error) {
 	}
 	st.steps()
 	st.Correct = wordingOf(q, s)
+	st.Begin = q.who.answers(s.Mention.Brand) && slices.Contains(phrase.Actions(), s.Decision.Action)
 	return answer{Title: "Story", Data: st}, nil
 }
 
@@ -255,6 +258,9 @@ type talk struct {
 	Masked  bool                `json:"masked,omitempty"`
 	May     bool                `json:"-"` // answer
 	Replies []pipeline.ReplyRow `json:"replies,omitempty"`
+	Offer   *pipeline.Wording   `json:"offer,omitempty"` // a text to start an answer from; nothing of it is sent by itself
+	Actions []string            `json:"-"`               // that have one
+	Start   string              `json:"-"`               // of it, where somebody chose one
 }
 
 func (c *Console) talk(q *request) (answer, error) {
@@ -290,6 +296,18 @@ func (c *Console) talk(q *request) (answer, error) {
 	}
 	if !q.who.reads(t.Brand, t.Private) {
 		t.Masked, t.Turns, t.Subject, t.Replies = true, nil, "", nil
+	}
+	if t.May && !t.Masked {
+		t.Actions = phrase.Actions()
+		if action := q.value("template"); action != "" && !slices.Contains(t.Actions, action) {
+			return answer{}, wrong("no text belongs to %q: use one of %s", action, strings.Join(t.Actions, ", "))
+		}
+		if t.Offer, err = c.offer(ctx, q, t.Conversation, q.value("template")); err != nil {
+			return answer{}, err
+		}
+		if t.Offer != nil && q.value("template") != "" {
+			t.Start = t.Offer.Text
+		}
 	}
 	return answer{Title: "Conversation", Data: t}, nil
 }

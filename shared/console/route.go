@@ -94,6 +94,7 @@ func (c *Console) table() []route {
 		c.jobRoutes(),
 		c.promoteRoutes(),
 		c.pulseRoutes(),
+		c.templateRoutes(),
 		c.vendorRoutes(),
 	)
 }
@@ -105,7 +106,7 @@ func (c *Console) ownRoutes() []route {
 		{"GET", "/mentions/{id}", watching, "story", "a mention's story with every decision", true, c.story},
 		{"GET", "/find", watching, "found", "exact look-up by the id of a mention, author, person, conversation or CRM record, by an e-mail address or a handle: q, before", true, c.lookUp},
 		{"GET", "/conversations", watching, "conversations", "conversations lately, by state", true, c.talkList},
-		{"GET", "/conversations/{id}", watching, "conversation", "one conversation with all its turns", true, c.talk},
+		{"GET", "/conversations/{id}", watching, "conversation", "one conversation with all its turns: template (an action, for a text to start an answer from)", true, c.talk},
 		{"GET", "/people", watching, "people", "who spoke lately, with score", true, c.peopleList},
 		{"GET", "/people/{id}", watching, "person", "an author or person with identities, score and timeline: before", true, c.person},
 		{"POST", "/people/{id}/score", excluding, "", "take a person's score away and make none again: why; or allow one: include", true, c.exclude},

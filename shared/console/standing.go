@@ -18,7 +18,6 @@ func (c *Console) brandRoutes() []route {
 	return []route{
 		{"POST", "/rules/preview", admins, "", "check a condition and try it on the newest mentions: value", true, c.tryRule},
 		{"POST", "/rules/brand", admins, "", "put a brand's calendar and promised times into the draft: brand, zone, country, holidays, reopen_days, mon, tue, wed, thu, fri, sat, sun, low, normal, high, urgent", true, c.setBrand},
-		{"POST", "/rules/template", admins, "", "put a text to start an answer from into the draft: brand, index, action, lang, text, remove", true, c.setTemplate},
 		{"POST", "/rules/score", admins, "", "put the weights of the score into the draft: reach, resonance, connectedness, relevance, role, half_life, terms", true, c.setScore},
 	}
 }
@@ -158,33 +157,6 @@ func listNode(text string) *yaml.Node {
 		return nil
 	}
 	return n
-}
-
-func (c *Console) setTemplate(q *request) (answer, error) {
-	err := c.changeBrand(q, "template", func(n *yaml.Node) error {
-		list := under(n, "templates", yaml.SequenceNode)
-		one := &yaml.Node{Kind: yaml.MappingNode}
-		if at := q.value("index"); at == "" {
-			list.Content = append(list.Content, one)
-		} else {
-			i, err := strconv.Atoi(at)
-			if err != nil || i < 0 || i >= len(list.Content) {
-				return fault.New(fault.NotFound, "there is no such template in the draft any more")
-			}
-			if q.value("remove") == "1" {
-				if list.Content = append(list.Content[:i:i], list.Content[i+1:]...); len(list.Content) == 0 {
-					put(n, "templates", nil)
-				}
-				return nil
-			}
-			one = list.Content[i]
-		}
-		for _, key := range []string{"action", "lang", "text"} {
-			put(one, key, textNode(q.value(key)))
-		}
-		return nil
-	})
-	return answer{To: "/rules#brand-" + q.value("brand"), Say: "In the draft: " + strings.TrimSpace("template "+q.value("action"))}, err
 }
 
 func (c *Console) setScore(q *request) (answer, error) {

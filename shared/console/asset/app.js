@@ -58,7 +58,7 @@ if (fields) {
 }
 
 // Completion: names that expressions know, offered below the cursor's word.
-const areas = document.querySelectorAll("#fields textarea:not([readonly]), textarea[data-offer]");
+const areas = document.querySelectorAll("#fields textarea:not([readonly], [data-plain]), textarea[data-offer]");
 if (areas.length) {
   let names = [], list = null, chosen = -1;
   fetch("/asset/names.json").then((r) => r.json()).then((n) => { names = n; });

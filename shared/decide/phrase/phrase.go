@@ -21,16 +21,16 @@ type Text struct {
 // builtIn are the texts that are there without any configuration. They promise nothing, admit nothing and ask for nothing in
 // public that belongs elsewhere.
 var builtIn = [...]Text{
-	{Action: "reply_public", Lang: "de", Text: "Hallo[ {name}], danke für Ihre Nachricht an {brand}.[\n\nViele Grüße, {agent}]"},
-	{Action: "reply_public", Lang: "en", Text: "Hello[ {name}], thank you for writing to {brand}.[\n\nKind regards, {agent}]"},
+	{Action: "reply_public", Lang: "de", Text: "Hallo[ {name}], danke für Ihre Nachricht an {brand}.\n\n[Viele Grüße, {agent}]"},
+	{Action: "reply_public", Lang: "en", Text: "Hello[ {name}], thank you for writing to {brand}.\n\n[Kind regards, {agent}]"},
 	{Action: "move_to_private", Lang: "de", Text: "Hallo[ {name}], danke, dass Sie sich melden. Wir möchten uns das genauer ansehen. Bitte schreiben Sie uns privat[ per {channel}][: {link}], persönliche Angaben bitte nicht hier."},
 	{Action: "move_to_private", Lang: "en", Text: "Hello[ {name}], thank you for telling us. We would like to look into this. Please write to us privately[ by {channel}][: {link}], and leave no personal details here."},
 	{Action: "call_back", Lang: "de", Text: "Hallo[ {name}], das besprechen wir gern mit Ihnen am Telefon. Nennen Sie uns bitte privat[ per {channel}][ ({link})] eine Nummer und eine Zeit, die Ihnen passt."},
 	{Action: "call_back", Lang: "en", Text: "Hello[ {name}], we would be glad to talk this over on the phone. Please tell us privately[ by {channel}][ ({link})] a number and a time that suits you."},
-	{Action: "open_case", Lang: "de", Text: "Hallo[ {name}], danke für Ihre Nachricht. Wir haben Ihr Anliegen aufgenommen[, unter der Nummer {case}].[\n\nViele Grüße, {agent}]"},
-	{Action: "open_case", Lang: "en", Text: "Hello[ {name}], thank you for your message. We have taken down what you told us[, under number {case}].[\n\nKind regards, {agent}]"},
-	{Action: "thank", Lang: "de", Text: "Hallo[ {name}], das freut uns sehr. Danke, dass Sie es uns sagen![\n\nViele Grüße, {agent}]"},
-	{Action: "thank", Lang: "en", Text: "Hello[ {name}], that makes us very happy. Thank you for telling us![\n\nKind regards, {agent}]"},
+	{Action: "open_case", Lang: "de", Text: "Hallo[ {name}], danke für Ihre Nachricht. Wir haben Ihr Anliegen aufgenommen[, unter der Nummer {case}].\n\n[Viele Grüße, {agent}]"},
+	{Action: "open_case", Lang: "en", Text: "Hello[ {name}], thank you for your message. We have taken down what you told us[, under number {case}].\n\n[Kind regards, {agent}]"},
+	{Action: "thank", Lang: "de", Text: "Hallo[ {name}], das freut uns sehr. Danke, dass Sie es uns sagen!\n\n[Viele Grüße, {agent}]"},
+	{Action: "thank", Lang: "en", Text: "Hello[ {name}], that makes us very happy. Thank you for telling us!\n\n[Kind regards, {agent}]"},
 	{Action: "invite_advocate", Lang: "de", Text: "Hallo[ {name}], vielen Dank für Ihr Lob! Wenn Sie mögen, erzählen Sie anderen davon[: {link}]. Nur wenn es Ihnen recht ist."},
 	{Action: "invite_advocate", Lang: "en", Text: "Hello[ {name}], thank you so much for your kind words! If you like, tell others about it[: {link}]. Only if you feel like it."},
 	{Action: "ask_to_identify", Lang: "de", Text: "Hallo[ {name}], damit wir nachsehen können, nennen Sie uns bitte Ihre Kunden- oder Bestellnummer. Bitte nur hier im privaten Gespräch, nicht öffentlich."},
