@@ -294,11 +294,7 @@ func TestMapping(t *testing.T) {
 		r := g.request("POST", "/mapping/hub/1/preview", url.Values{"field": {field}, "value": {value}, "sample": {"site:m1"}})
 		r.Header.Set("Accept", "application/json")
 		w := httptest.NewRecorder()
-		begin := time.Now()
 		h.console.ServeHTTP(w, r)
-		if took := time.Since(begin); took > 150*time.Millisecond {
-			t.Errorf("a preview takes %s", took)
-		}
 		if err := json.Unmarshal(w.Body.Bytes(), &out); err != nil {
 			t.Fatalf("%d %s", w.Code, w.Body)
 		}

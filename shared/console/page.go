@@ -92,7 +92,7 @@ func (c *Console) navigation(w *who, here string) []group {
 		title string
 		links [][3]string
 	}{
-		{"Watch", [][3]string{{"Overview", "/", "pulse"}, {"Pulse", "/pulse", "pulse"}, {"Mentions", "/mentions", "list"}, {"Conversations", "/conversations", "talk"}, {"People", "/people", "person"}, {"Failures", "/failures", "alert"}, {"Jobs", "/jobs", "clock"}}},
+		{"Watch", [][3]string{{"Overview", "/", "tiles"}, {"Pulse", "/pulse", "pulse"}, {"Mentions", "/mentions", "list"}, {"Conversations", "/conversations", "talk"}, {"People", "/people", "person"}, {"Failures", "/failures", "alert"}, {"Jobs", "/jobs", "clock"}}},
 		{"Decide", [][3]string{{"Review", "/review", "link"}, {"Answers", "/answers", "send"}}},
 		{"Configure", [][3]string{{"Accounts", "/accounts", "plug"}, {"Webhooks", "/hooks", "hook"}, {"Mapping", "/mapping", "map"}, {"Rules", "/rules", "branch"}, {"Configuration", "/configuration", "file"}}},
 		{"Account for", [][3]string{{"Reports", "/reports", "chart"}, {"Cost", "/costs", "coin"}, {"Ledger", "/ledger", "seal"}, {"Privacy", "/privacy", "shield"}, {"Audit trail", "/audit", "eye"}, {"Access", "/access", "key"}}},

@@ -26,8 +26,8 @@ type reportPage struct {
 	Today  string       `json:"today"`
 	Spans  []int        `json:"-"`
 	Bys    []report.By  `json:"-"`
-	Head   []definition `json:"-"`
-	Lines  []reportLine `json:"-"`
+	Facts  []definition `json:"-"` // the whole in a few figures
+	Tables []reportPart `json:"-"`
 	Rules  []string     `json:"-"`
 	Volume bars         `json:"-"`
 	Owed   bars         `json:"-"`
@@ -36,6 +36,26 @@ type reportPage struct {
 }
 
 type definition struct{ Name, Say string }
+
+// reportPart is a table of figures that belong together, few enough to stand beside each other.
+type reportPart struct {
+	Title string
+	keys  []string
+	Head  []definition
+	Lines []reportLine
+}
+
+// reportParts cuts the figures into tables. What is in none stands in the last.
+func reportParts() []reportPart {
+	return []reportPart{
+		{Title: "What was said", keys: []string{"mentions", "positive", "negative", "mood", "complaints", "reach_of_top_fifth_percent"}},
+		{Title: "What was answered", keys: []string{"contacts", "answered", "closed_without_answer", "answered_percent", "usd_per_contact"}},
+		{Title: "How soon", keys: []string{"first_answer_minutes", "first_answer_p90_minutes", "first_answer_clock_minutes", "sla_decided", "sla_kept_percent", "escalated"}},
+	}
+}
+
+// reportFacts are the figures of the whole that stand on top.
+var reportFacts = []string{"mentions", "mood", "complaints", "contacts", "answered_percent", "first_answer_minutes", "sla_kept_percent"}
 
 type reportLine struct {
 	Name  string
@@ -109,20 +129,10 @@ func (c *Console) report(q *request) (answer, error) {
 	if err != nil || q.api {
 		return answer{Title: "Reports", Data: p}, err
 	}
-	for _, m := range p.Terms {
-		p.Head = append(p.Head, definition{m.Name.In(q.lang), m.Say.In(q.lang)})
-	}
 	for _, r := range report.Rules() {
 		p.Rules = append(p.Rules, r.In(q.lang))
 	}
-	for _, row := range p.Rows {
-		p.Lines = append(p.Lines, lineOf(q.lang, row, p.Terms))
-	}
-	if p.Total != nil {
-		line := lineOf(q.lang, *p.Total, p.Terms)
-		line.All = true
-		p.Lines = append(p.Lines, line)
-	}
+	p.lay(q.lang)
 	if p.Figures.Agents != nil {
 		p.Reason = p.Figures.Agents.Reason
 	}
@@ -136,6 +146,37 @@ func (c *Console) report(q *request) (answer, error) {
 	}
 	p.draw(pick(q.lang, "2 Jan", "2.1."))
 	return answer{Title: "Reports", Data: p}, nil
+}
+
+// lay puts the figures into tables, and those of the whole on top.
+func (p *reportPage) lay(lang string) {
+	p.Tables = reportParts()
+	last := &p.Tables[len(p.Tables)-1]
+	for _, m := range p.Terms {
+		if !slices.ContainsFunc(p.Tables, func(t reportPart) bool { return slices.Contains(t.keys, m.Key) }) {
+			last.keys = append(last.keys, m.Key)
+		}
+	}
+	for i := range p.Tables {
+		t := &p.Tables[i]
+		terms := slices.DeleteFunc(slices.Clone(p.Terms), func(m report.Meaning) bool { return !slices.Contains(t.keys, m.Key) })
+		for _, m := range terms {
+			t.Head = append(t.Head, definition{m.Name.In(lang), m.Say.In(lang)})
+		}
+		for _, row := range p.Rows {
+			t.Lines = append(t.Lines, lineOf(lang, row, terms))
+		}
+		if p.Total != nil {
+			line := lineOf(lang, *p.Total, terms)
+			line.All = true
+			t.Lines = append(t.Lines, line)
+		}
+	}
+	for _, m := range p.Terms {
+		if p.Total != nil && slices.Contains(reportFacts, m.Key) {
+			p.Facts = append(p.Facts, definition{m.Name.In(lang), shown(lang, m.Key, p.Total.Value(m.Key))})
+		}
+	}
 }
 
 func lineOf(lang string, row report.Row, terms []report.Meaning) reportLine {
@@ -173,8 +214,8 @@ func shown(lang, key, value string) string {
 
 // draw makes the charts: what was said each day, and what of it was answered. Days of which nothing may be told are empty.
 func (p *reportPage) draw(stamp string) {
-	p.Volume = bars{Title: "Mentions per day", Series: []series{{Name: "positive", Class: "good"}, {Name: "neutral", Class: "s0"}, {Name: "negative", Class: "bad"}}}
-	p.Owed = bars{Title: "Contacts per day", Series: []series{{Name: "answered", Class: "good"}, {Name: "not answered", Class: "s0"}}}
+	p.Volume = bars{Title: "Mentions per day", Series: []series{{Name: "positive", Class: "good"}, {Name: "neutral", Class: "calm"}, {Name: "negative", Class: "bad"}}}
+	p.Owed = bars{Title: "Contacts per day", Series: []series{{Name: "answered", Class: "good"}, {Name: "not answered", Class: "calm"}}}
 	first, err := time.Parse(time.DateOnly, p.From)
 	if err != nil {
 		return
@@ -216,10 +257,14 @@ var germanReport = map[string]string{
 	"{0} groups of fewer than five people are not told of by themselves.":       "Über {0} Gruppen mit weniger als fünf Menschen wird für sich nichts gesagt.",
 	"{0} holds too much to be counted at once; it shows what was counted last.": "{0} enthält zu viel, um auf einmal gezählt zu werden; gezeigt wird, was zuletzt gezählt wurde.",
 	"By owner of the case, by name; nobody is ranked.":                          "Nach Zuständigen im CRM, dem Namen nach; ohne Rangfolge.",
-	"By":                    "Nach",
+	"Split by":              "Aufgeteilt nach",
 	"Contacts per day":      "Kontakte je Tag",
 	"Mentions per day":      "Äußerungen je Tag",
 	"Switched on, because:": "Eingeschaltet, weil:",
+	"What was said":         "Was gesagt wurde",
+	"What was answered":     "Was beantwortet wurde",
+	"How soon":              "Wie schnell",
+	"Print":                 "Drucken",
 	"Whose words carry far": "Wessen Worte weit tragen",
 	"Of the staff":          "Beschäftigte",
 	"Contacts":              "Kontakte",

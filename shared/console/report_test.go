@@ -32,7 +32,7 @@ func TestReports(t *testing.T) {
 	if r := figures(""); r.Total != nil || len(r.Rows) != 0 || r.Few != 1 {
 		t.Errorf("of four people: %+v", r.Report)
 	}
-	if page := g.get("/reports"); strings.Contains(page, `<th scope="row">site</th>`) || strings.Contains(page, "<rect class=\"bad\" x") {
+	if page := g.get("/reports"); strings.Contains(page, `<th scope="row" role="rowheader">site</th>`) || strings.Contains(page, "<rect class=\"bad\" x") {
 		t.Error("the page tells of four people")
 	}
 	for i := range 4 {
@@ -44,7 +44,7 @@ func TestReports(t *testing.T) {
 	}
 	for lang, words := range map[string][]string{"en": {">−100<", "Mentions per day", "in percent of the mentions"}, "de": {">−100<", "Äußerungen je Tag", "in Prozent der Äußerungen", "Warteschlange"}} {
 		page := g.get("/reports?lang=" + lang)
-		for _, want := range append(words, `<th scope="row">site</th>`, "<rect class=\"bad\" x") {
+		for _, want := range append(words, `<th scope="row" role="rowheader">site</th>`, "<rect class=\"bad\" x") {
 			if !strings.Contains(page, want) {
 				t.Errorf("the page in %s lacks %q", lang, want)
 			}

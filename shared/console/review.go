@@ -64,9 +64,17 @@ func (c *Console) review(q *request) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
+	linked := make([]store.Key, len(open))
+	for i := range open {
+		linked[i] = c.people.Key(who[i].Value.Person, "-")
+	}
+	so, err := c.people.Get(ctx, linked...)
+	if err != nil {
+		return answer{}, err
+	}
 	for i, r := range open {
 		a, v := who[i].Value, are[i].Value
-		if a.Objected || a.Person == r.Person || are[i].Version == 0 || v.Person.Merged != "" || !v.Erased.IsZero() {
+		if a.Objected || a.Person == r.Person || are[i].Version == 0 || v.Person.Merged != "" || !v.Erased.IsZero() || so[i].Value.Person.Merged == r.Person {
 			continue // settled meanwhile
 		}
 		s := suggestion{Author: r.Author, Handle: a.Author.Handle, Called: a.Author.Name, Network: r.Network, Person: r.Person, Name: v.Person.Name, Linked: a.Person, Is: r.Candidate,

@@ -91,6 +91,7 @@ func (c *Console) table() []route {
 		c.answerRoutes(),
 		c.brandRoutes(),
 		c.correctRoutes(),
+		c.topicRoutes(),
 		c.jobRoutes(),
 		c.promoteRoutes(),
 		c.pulseRoutes(),

@@ -54,7 +54,7 @@ func (c *Console) tryRule(q *request) (answer, error) {
 		return answer{}, err
 	}
 	n, all := 0, 0
-	var some []string
+	var some []example
 	for _, r := range rows {
 		m := r.raw
 		if r.Masked {
@@ -65,15 +65,10 @@ func (c *Console) tryRule(q *request) (answer, error) {
 			continue
 		}
 		if n++; len(some) < ruleNamed {
-			some = append(some, "@"+cut(r.By, 24))
+			some = append(some, sampleOf(r))
 		}
 	}
-	say := say(q.lang, "matches {0} of the newest {1}", n, all)
-	if len(some) > 0 {
-		say += ": " + strings.Join(some, ", ")
-	}
-	out["matches"], out["of"] = n, all
-	out["record"] = rendered{OK: true, Fields: []pair{{name, say}}}
+	matched(q, out, name, n, all, some)
 	out["ms"] = float64(time.Since(begin).Microseconds()) / 1000
 	return answer{Data: out, To: "/rules"}, nil
 }

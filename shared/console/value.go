@@ -98,6 +98,7 @@ func say(lang, text string, args ...any) string {
 
 // icons are paths in a square of 24, drawn as lines.
 var icons = map[string]string{
+	"tiles":  "M4 4h7v7H4zM13 4h7v7h-7zM4 13h7v7H4zM13 13h7v7h-7z",
 	"pulse":  "M3 12h4l3-8 4 16 3-8h4",
 	"list":   "M8 6h13M8 12h13M8 18h13M3.5 6h.01M3.5 12h.01M3.5 18h.01",
 	"talk":   "M21 12a8 8 0 0 1-8 8H4l2.5-3A8 8 0 1 1 21 12z",

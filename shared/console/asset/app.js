@@ -2,6 +2,7 @@
 "use strict";
 for (const select of document.querySelectorAll("select[data-go]")) select.addEventListener("change", () => select.form.requestSubmit());
 for (const b of document.querySelectorAll("[data-copy]")) { b.hidden = false; b.addEventListener("click", () => navigator.clipboard.writeText(b.dataset.copy)); }
+for (const a of document.querySelectorAll("[data-print]")) { a.hidden = false; a.addEventListener("click", () => print()); }
 const side = document.querySelector(".side");
 if (side) {
   side.classList.add("js");
@@ -31,13 +32,13 @@ if (cards.length) {
 // Preview: what a field would hold for the sample, checked as it is typed.
 const fields = document.getElementById("fields");
 if (fields) {
-  const sample = () => document.getElementById("sample")?.value || "", areaOf = (form) => form.elements.value || form.elements.when;
+  const sample = () => document.getElementById("sample")?.value || "", areaOf = (form) => form.elements.value || form.elements.when || form.elements.words;
   const timers = new Map(), asked = new Map();
   const check = async (form) => {
     const area = areaOf(form), name = (form.elements.field || form.elements.name).value, n = (asked.get(form) || 0) + 1;
     asked.set(form, n);
-    const body = new URLSearchParams({ field: name, value: area.value, sample: sample() });
-    const got = await fetch(fields.dataset.preview, { method: "POST", body, headers: { "X-CSRF": fields.dataset.csrf, Accept: "application/json" } }).then((r) => r.json()).catch(() => null);
+    const body = form.dataset.preview ? new URLSearchParams(new FormData(form)) : new URLSearchParams({ field: name, value: area.value, sample: sample() });
+    const got = await fetch(form.dataset.preview || fields.dataset.preview, { method: "POST", body, headers: { "X-CSRF": fields.dataset.csrf, Accept: "application/json" } }).then((r) => r.json()).catch(() => null);
     if (!got || asked.get(form) !== n) return;
     const gives = form.querySelector(".gives"), error = form.querySelector(".error");
     area.setAttribute("aria-invalid", String(Boolean(got.error)));
@@ -52,7 +53,7 @@ if (fields) {
   };
   for (const form of fields.querySelectorAll("form.field")) {
     const area = areaOf(form);
-    area.addEventListener("input", () => { form.classList.toggle("dirty", area.value !== area.defaultValue); clearTimeout(timers.get(form)); timers.set(form, setTimeout(() => check(form), 120)); });
+    (form.dataset.preview ? form : area).addEventListener("input", () => { form.classList.toggle("dirty", area.value !== area.defaultValue); clearTimeout(timers.get(form)); timers.set(form, setTimeout(() => check(form), 120)); });
     area.addEventListener("blur", () => { clearTimeout(timers.get(form)); if (area.value !== area.defaultValue) check(form); });
   }
 }
