@@ -344,14 +344,14 @@ func TestAlarms(t *testing.T) {
 		if shown < 40 || shown > 50 {
 			t.Errorf("the dashboard shows %d metrics, want at most 50", shown)
 		}
-		for _, name := range []string{topology.MetricDegraded, topology.MetricClosed, topology.MetricDead} {
+		for _, name := range []string{topology.MetricDegraded, topology.MetricClosed, topology.MetricDead, topology.MetricCrisis} {
 			if !strings.Contains(body, name) {
 				t.Errorf("the dashboard lacks %s", name)
 			}
 		}
 	}
 	want(t, "dashboards where none is wanted", len(synth(t, map[string]any{"dashboard": "false"}).all("AWS::CloudWatch::Dashboard")), 0)
-	want(t, "alarms without sums", len(synth(t, map[string]any{"sums": "false"}).all("AWS::CloudWatch::Alarm")), 8)
+	want(t, "alarms without sums", len(synth(t, map[string]any{"sums": "false"}).all("AWS::CloudWatch::Alarm")), 9)
 }
 
 // TestChoices looks at what the context changes.

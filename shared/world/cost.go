@@ -28,16 +28,11 @@ const pricesOf = "us-east-1"
 
 // What is not measured here is reckoned with these.
 const (
-	receiveTime     = 8 * time.Millisecond // of one webhook, warm
-	awsSlower       = 2                    // store and queue answer over a network there: time of all other verbs
-	writesPerEvent  = 7                    // units: line 1, its settlements 2, mention 2, author 1, conversation 1
-	readsPerEvent   = 6                    // units: the same rows before, half a unit per KB at most, and those of deliver
-	sqsPerMessage   = 1.3                  // one send; receive and delete in tens, not always full
-	minutesOfDay    = 24 * 60
-	tickTime        = 15 * time.Millisecond
-	pollTime        = 250 * time.Millisecond // most of it waits for the network
-	pollersOfQueue  = 2                      // of Lambda, at all times
-	secondsPerQuery = 20                     // of a long poll that finds nothing
+	receiveTime    = 8 * time.Millisecond // of one webhook, warm
+	awsSlower      = 2                    // store and queue answer over a network there: time of all other verbs
+	writesPerEvent = 7                    // units: line 1, its settlements 2, mention 2, author 1, conversation 1
+	readsPerEvent  = 6                    // units: the same rows before, half a unit per KB at most, and those of deliver
+	sqsPerMessage  = 1.3                  // one send; receive and delete in tens, not always full
 )
 
 // cost estimates from what was measured: the verbs' batches and time, webhooks, and events.
@@ -53,7 +48,7 @@ func (w *world) cost(events int) Cost {
 			continue
 		}
 		if f.Name == "poll" || f.Timer {
-			continue // of an idle day too, below
+			continue // clock and polls of an idle day are below
 		}
 		work := w.meter.of(f.Name)
 		requests += float64(work.batches)
@@ -73,10 +68,12 @@ func (w *world) cost(events int) Cost {
 	add(&c.Events, "DynamoDB writes", n*writesPerEvent, "units", l.Write)
 	add(&c.Events, "DynamoDB reads", n*readsPerEvent, "units", l.Read)
 	add(&c.Events, "S3 archive", float64(w.meter.of("enrich").batches), "writes", l.Put)
-	queues := float64(len(topology.Queues()))
-	add(&c.Idle, "a day's clock and polls", 2*minutesOfDay, "requests", l.Invocation)
-	add(&c.Idle, "their time", minutesOfDay*(tickTime+pollTime).Seconds()/4, "GB-seconds", l.GBSecond)
-	add(&c.Idle, "schedule", minutesOfDay, "calls", l.Schedule)
-	add(&c.Idle, "waiting at queues", queues*pollersOfQueue*24*3600/secondsPerQuery, "requests", l.Request)
+	for _, i := range l.Items(cost.Waiting(24)) {
+		if i.Unit == "GB" { // of a day's log lines
+			i.Count, i.Unit = 1000*i.Count, "MB"
+		}
+		c.Parts = append(c.Parts, CostPart{"waiting: " + i.What, i.Count, i.Unit, i.USD})
+		c.Idle += i.USD
+	}
 	return c
 }

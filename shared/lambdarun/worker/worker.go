@@ -87,7 +87,7 @@ var feed = pipeline.Feed{Probe: 100, Most: 5000}
 type round struct{ quarter, hour time.Time }
 
 // wake lets the report count, every hour, and look at the queues every quarter of an hour. What fails is tried again a
-// minute later.
+// minute later. The alarm clock tells by it that the clock stands.
 func (r *round) wake(ctx context.Context, f *lambdarun.Function) {
 	now := time.Now()
 	quarter, hour, event := now.Truncate(15*time.Minute), now.Truncate(time.Hour), []byte(`{"queues":true}`)
@@ -115,6 +115,7 @@ func Tick() {
 		}
 		_, err = a.Plan(ctx, "")
 		if fault.Is(err, fault.NotFound) {
+			r.wake(ctx, f) // an alarm watches that report is woken
 			return "nothing is configured yet", nil, nil
 		}
 		if err != nil {
