@@ -133,7 +133,7 @@ func (c *Console) accountPage(q *request) (accountPage, error) {
 	if isCRM {
 		objects, _ := objectsOf(plan.Doc, a)
 		for i, o := range objects {
-			p.Objects = append(p.Objects, mappedObject{i, o.Object, o.For, o.When, len(o.Fields), modeOf(a, o.Object)})
+			p.Objects = append(p.Objects, mappedObject{i, o.Object, o.For, o.When, len(o.Fields), modeOf(a, o.Object), brandModes(plan.Doc, a, o)})
 		}
 	}
 	_, p.LogIn = c.connector(a.Kind).(network.Authorizer)

@@ -119,6 +119,38 @@ func TestBrands(t *testing.T) {
 	}
 }
 
+// Where an account serves several brands an object's mode is shown and switched for each of them.
+func TestBrandModes(t *testing.T) {
+	h := openWith(t, strings.Replace(document, "hooks:\n", "  - {name: sued, languages: [de], terms: [sued]}\nhooks:\n", 1))
+	g := h.enter()
+	if page := g.get("/accounts/hub"); strings.Count(page, `name="brand" value="sued"`) == 0 {
+		t.Fatalf("the modes of a brand are not shown: %.3000s", page)
+	}
+	if w := g.do("POST", "/accounts/hub/mode", url.Values{"object": {"tickets"}, "brand": {"sued"}, "mode": {"observe"}}); w.Code != http.StatusSeeOther {
+		t.Fatalf("%d %s", w.Code, w.Body)
+	}
+	if text := g.get("/configuration/edit"); !strings.Contains(text, "tickets/sued: observe") {
+		t.Errorf("the draft: %s", text)
+	}
+	var got struct {
+		Objects []struct {
+			Object, Mode string
+			Brands       []struct{ Brand, Mode string }
+		}
+	}
+	g.do("POST", "/draft/publish", nil)
+	if h.tool("admin").api("GET", "/accounts/hub", nil, &got); len(got.Objects) == 0 {
+		t.Fatal("no objects")
+	}
+	for _, o := range got.Objects {
+		for _, b := range o.Brands {
+			if want := b.Brand == "sued" && o.Object == "tickets"; (b.Mode == "observe") != want {
+				t.Errorf("%s for %s: %s", o.Object, b.Brand, b.Mode)
+			}
+		}
+	}
+}
+
 // What somebody may for one brand does nothing to what is others' too.
 func TestBrandActs(t *testing.T) {
 	h := openWith(t, two)

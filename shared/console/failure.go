@@ -9,6 +9,7 @@ import (
 
 	"rapport/shared/fault"
 	"rapport/shared/pipeline"
+	"rapport/shared/topology"
 )
 
 type failures struct {
@@ -177,7 +178,11 @@ func (c *Console) redrive(q *request) (answer, error) {
 		return answer{}, err
 	}
 	account, known := q.narrowed(plan.Doc).CRM(where)
-	if whole := q.scope() == ""; known && !q.owns(account, true) || !known && !whole {
+	lane := slices.ContainsFunc(topology.Queues(), func(l topology.Queue) bool { return l.Name == where })
+	switch whole := q.scope() == ""; {
+	case !known && !lane:
+		return answer{}, fault.New(fault.NotFound, "there is no lane and no CRM account %q", where)
+	case known && !q.owns(account, true) || !known && !whole:
 		return answer{}, fault.New(fault.Unauthorized, "%s serves other brands too: your role must hold for all of them", where)
 	}
 	got, err := c.Pipeline.SendAgain(ctx, c.Queue, pipeline.Resending{Where: where, Kind: q.value("kind"), Limit: limit, Try: q.value("try") == "1"})

@@ -47,7 +47,7 @@ var germanWork = map[string]string{
 	"mentions, about": "Erwähnungen, etwa", "not published": "nicht veröffentlicht", "refused": "abgelehnt", "reserve": "Reserve", "seals": "Siegel", "show all": "alle zeigen", "spent today, USD": "heute ausgegeben, USD", "used": "genutzt", "matches {0} of the newest {1}": "passt auf {0} der neuesten {1}",
 	"backfill": "Vergangenheit lesen", "reconcile": "Abgleichen", "sync": "Merkmale lesen", "erase": "Löschung", "recheck": "Nachsehen", "retain": "Aufbewahrung", "gap": "Lücke schließen", "replay": "Neu entscheiden", "undo": "Zurücknehmen", "undone": "zurückgenommen", "failed": "fehlgeschlagen", "cancelled": "abgebrochen",
 	"console": "Konsole", "command": "Befehl", "mon": "Mo", "tue": "Di", "wed": "Mi", "thu": "Do", "fri": "Fr", "sat": "Sa", "sun": "So",
-	"ids of mentions, authors, persons and conversations": "Ids von Erwähnungen, Autoren, Personen und Gesprächen", "ids of CRM records": "Ids von CRM-Datensätzen", "e-mail addresses of CRM records, by their hash": "E-Mail-Adressen von CRM-Datensätzen, über ihren Hash", "handles among the newest mentions": "Namen unter den neuesten Erwähnungen",
+	"ids of mentions, authors, persons and conversations": "Ids von Erwähnungen, Autoren, Personen und Gesprächen", "ids of CRM records": "Ids von CRM-Datensätzen", "e-mail addresses of CRM records, by their hash": "E-Mail-Adressen von CRM-Datensätzen, über ihren Hash", "handles and words among the newest 1,000 mentions": "Namen und Wörter unter den neuesten 1.000 Erwähnungen",
 }
 
 // germanWords lists the parts of the dictionary; a text is looked for in this order.

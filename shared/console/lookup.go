@@ -12,7 +12,7 @@ type found struct {
 	For      string   `json:"for"`
 	Searched []string `json:"searched"` // in words
 	Hits     []hit    `json:"hits"`
-	Next     string   `json:"next,omitempty"` // where to look further back for a handle
+	Next     string   `json:"next,omitempty"` // where to look further back for a handle or words
 }
 
 type hit struct {
@@ -22,8 +22,8 @@ type hit struct {
 	Say  string `json:"say,omitempty"`
 }
 
-// handleRows is how many of the newest mentions are looked through for a handle at once: no key leads to one.
-const handleRows = 1000
+// walkedRows is how many of the newest mentions are looked through at once, for a handle or words.
+const walkedRows = 1000
 
 // lookUp finds something by what names it exactly.
 func (c *Console) lookUp(q *request) (answer, error) {
@@ -40,7 +40,7 @@ func (c *Console) lookUp(q *request) (answer, error) {
 	}
 	var err error
 	if len(f.Hits) == 0 {
-		err = c.byHandle(q, &f)
+		err = c.byWalk(q, &f)
 	}
 	return answer{Title: "Look-up", Data: f}, err
 }
@@ -135,26 +135,46 @@ func (c *Console) byMail(q *request, f *found) error {
 	return c.personHit(q, f, s.Person, "")
 }
 
-// byHandle looks through the newest mentions for who goes by a handle.
-func (c *Console) byHandle(q *request, f *found) error {
+// byWalk looks through the newest mentions for who goes by a handle, and for what holds all the words, as far as the role reads
+// it. No key leads to either: a store keeps no index of what people say.
+func (c *Console) byWalk(q *request, f *found) error {
 	plan, err := c.plan(q.r.Context())
 	if err != nil {
 		return err
 	}
-	f.Searched = append(f.Searched, "handles among the newest mentions")
-	entries, next, err := c.newest(q.r.Context(), places(q.narrowed(plan.Doc)), q.value("before"), handleRows, func(l ledger.Line) bool { return l.Mention != "" })
+	f.Searched = append(f.Searched, "handles and words among the newest 1,000 mentions")
+	entries, next, err := c.newest(q.r.Context(), places(q.narrowed(plan.Doc)), q.value("before"), walkedRows, func(l ledger.Line) bool { return l.Mention != "" })
 	if err != nil {
 		return err
 	}
 	f.Next = next
 	rows, err := c.rows(q.r.Context(), q, entries)
 	plain := func(s string) string { return strings.ToLower(strings.TrimPrefix(s, "@")) }
-	handle, seen := plain(f.For), map[string]bool{}
+	handle, words, seen, said := plain(f.For), strings.Fields(strings.ToLower(f.For)), map[string]bool{}, 0
 	for _, r := range rows {
-		if r.raw != nil && handle != "" && plain(r.By) == handle && !seen[r.Author] {
+		if r.raw == nil || handle == "" {
+			continue
+		}
+		if plain(r.By) == handle && !seen[r.Author] {
 			seen[r.Author] = true
 			f.Hits = append(f.Hits, hit{"author", r.Author, "/people/" + escape(r.Author), "@" + r.By})
 		}
+		if said < pageSize && !seen[r.ID] && holds(r, words) {
+			seen[r.ID] = true
+			said++
+			f.Hits = append(f.Hits, hit{"mention", r.ID, "/mentions/" + escape(r.ID), sampleOf(r).Text})
+		}
 	}
 	return err
+}
+
+// holds tells whether a mention's text, as it is shown, holds all of some words.
+func holds(r row, words []string) bool {
+	text := strings.ToLower(r.Text)
+	for _, w := range words {
+		if !strings.Contains(text, w) {
+			return false
+		}
+	}
+	return text != "" && !r.Masked
 }

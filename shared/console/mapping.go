@@ -33,12 +33,36 @@ type mappedAccount struct {
 }
 
 type mappedObject struct {
-	Index  int    `json:"index"`
-	Object string `json:"object"`
-	For    string `json:"for"`
-	When   string `json:"when,omitempty"`
-	Fields int    `json:"fields"`
-	Mode   string `json:"mode"`
+	Index  int         `json:"index"`
+	Object string      `json:"object"`
+	For    string      `json:"for"`
+	When   string      `json:"when,omitempty"`
+	Fields int         `json:"fields"`
+	Mode   string      `json:"mode"`
+	Brands []brandMode `json:"brands,omitempty"` // where the account serves several
+}
+
+// brandMode is the mode of an object for one brand.
+type brandMode struct {
+	Brand string `json:"brand"`
+	Mode  string `json:"mode"`
+}
+
+// brandModes tells the modes of an object brand by brand, where an account serves several.
+func brandModes(doc *config.Document, a config.Account, o config.Object) (out []brandMode) {
+	for _, b := range doc.Brands {
+		if a.Serves(b.Name) && (len(o.Brands) == 0 || slices.Contains(o.Brands, b.Name)) {
+			mode := "observe"
+			if a.Writes(o.Object, b.Name) {
+				mode = "write"
+			}
+			out = append(out, brandMode{b.Name, mode})
+		}
+	}
+	if len(out) < 2 {
+		return nil
+	}
+	return out
 }
 
 // objectsOf gives what is mapped to an account, and whether that is the default of its kind.
@@ -84,7 +108,7 @@ func (c *Console) mappings(q *request) (answer, error) {
 		objects, usual := objectsOf(plan.Doc, a)
 		acc := mappedAccount{Name: a.Name, Kind: a.Kind, Default: usual}
 		for i, o := range objects {
-			acc.Objects = append(acc.Objects, mappedObject{i, o.Object, o.For, o.When, len(o.Fields), modeOf(a, o.Object)})
+			acc.Objects = append(acc.Objects, mappedObject{i, o.Object, o.For, o.When, len(o.Fields), modeOf(a, o.Object), brandModes(plan.Doc, a, o)})
 		}
 		m.Accounts = append(m.Accounts, acc)
 	}

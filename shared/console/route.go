@@ -105,7 +105,7 @@ func (c *Console) ownRoutes() []route {
 		{"GET", "/", watching, "overview", "what flowed lately, and how everything is", true, c.overview},
 		{"GET", "/mentions", watching, "mentions", "what was received, newest first: account, column, author, hour (2026-11-20T10, and before it), before", true, c.mentionList},
 		{"GET", "/mentions/{id}", watching, "story", "a mention's story with every decision", true, c.story},
-		{"GET", "/find", watching, "found", "exact look-up by the id of a mention, author, person, conversation or CRM record, by an e-mail address or a handle: q, before", true, c.lookUp},
+		{"GET", "/find", watching, "found", "exact look-up by the id of a mention, author, person, conversation or CRM record, by an e-mail address or a handle, and by words of the newest mentions: q, before", true, c.lookUp},
 		{"GET", "/conversations", watching, "conversations", "conversations lately, by state", true, c.talkList},
 		{"GET", "/conversations/{id}", watching, "conversation", "one conversation with all its turns: template (an action, for a text to start an answer from)", true, c.talk},
 		{"GET", "/people", watching, "people", "who spoke lately, with score", true, c.peopleList},
@@ -130,7 +130,7 @@ func (c *Console) ownRoutes() []route {
 		{"GET", "/accounts/{name}", watching, "account", "one account with its settings and health", true, c.account},
 		{"POST", "/accounts/{name}/test", running, "", "examine an account at the vendor", true, c.test},
 		{"POST", "/accounts/{name}/pause", admins, "", "put pause=1 or pause=0 into the draft", true, c.pause},
-		{"POST", "/accounts/{name}/mode", admins, "", "put a write mode into the draft: object, mode (observe, write)", true, c.mode},
+		{"POST", "/accounts/{name}/mode", admins, "", "put a write mode into the draft: object, brand, mode (observe, write)", true, c.mode},
 		{"POST", "/accounts/{name}/secret", admins, "", "set a secret: secret, value; it is never shown again", true, c.setSecret},
 		{"POST", "/accounts/{name}/settings", admins, "", "put settings into the draft", true, c.setSettings},
 

@@ -215,7 +215,7 @@ func TestLookUp(t *testing.T) {
 		ticket = r.ID
 	}
 	g := h.enter()
-	for want, hit := range map[string]string{"site:m1": `href="/mentions/site:m1"`, "site:anna": `href="/people/site:anna"`, "@Anna": `href="/people/site:anna"`, ticket: `href="/conversations/`, "hub:tickets/" + ticket: `href="/conversations/`} {
+	for want, hit := range map[string]string{"site:m1": `href="/mentions/site:m1"`, "site:anna": `href="/people/site:anna"`, "@Anna": `href="/people/site:anna"`, "LAMPE wieder": `href="/mentions/site:m1"`, ticket: `href="/conversations/`, "hub:tickets/" + ticket: `href="/conversations/`} {
 		if page := g.get("/find?q=" + url.QueryEscape(want)); !strings.Contains(page, hit) || !strings.Contains(page, "Searched:") {
 			t.Errorf("%s: %.2000s", want, page)
 		}
@@ -223,8 +223,11 @@ func TestLookUp(t *testing.T) {
 	if page := g.get("/find?q=nobody@nowhere.example"); !strings.Contains(page, "by their hash") || !strings.Contains(page, "Nothing is called exactly so.") {
 		t.Errorf("an unknown address: %.900s", page)
 	}
+	if page := g.get("/find?q=Lampe+Brille"); strings.Contains(page, "/mentions/site:m1") {
+		t.Error("a mention is found that holds one of two words")
+	}
 	foreign := h.enter("viewer:other")
-	for _, want := range []string{"site:m1", ticket, "anna"} {
+	for _, want := range []string{"site:m1", ticket, "anna", "Lampe"} {
 		if page := foreign.get("/find?q=" + url.QueryEscape(want)); strings.Contains(page, "/mentions/site:m1") || strings.Contains(page, "/people/site:anna") || strings.Contains(page, `href="/conversations/`) {
 			t.Errorf("another brand finds %s", want)
 		}
