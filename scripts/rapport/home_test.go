@@ -89,6 +89,12 @@ func TestDay(t *testing.T) {
 	p.says("version 4", "config", "apply", "better.yaml")
 	p.says(`mention.rating == 1 ? "none"`, "config", "get", "1")
 
+	p.says("nothing to review", "review")
+	p.says(`"open": []`, "review", "--json")
+	p.holds(p.run(exitFailed, "review", "merge", "p1", "p2"), `there is no person "p1"`)
+	p.holds(p.run(exitFailed, "review", "reject", "reviews:nobody", "p1"), "reviews:nobody")
+	p.holds(p.run(exitUsage, "review", "accept", "p1"), "wants AUTHOR and PERSON")
+
 	p.says("MENTION", "ledger", "--help")
 	p.holds(p.feed("n\n", 0, "erase", "reviews:kunde-r1"), "cannot be undone", "nothing was done")
 	p.says("is done", "erase", "reviews:kunde-r1", "--yes")

@@ -3,6 +3,7 @@ package decide
 import (
 	"slices"
 
+	"rapport/shared/decide/personal"
 	"rapport/shared/flow"
 )
 
@@ -29,4 +30,12 @@ func (d *Decider) Second(c flow.Conversation, m flow.Mention, private bool) bool
 	return slices.ContainsFunc(c.Turns, func(t flow.Turn) bool {
 		return t.Direction != flow.Out && !t.Deleted && len(b.finder.Held(t.Text)) > 0
 	})
+}
+
+// Shareable gives a text without the passages that are held back: for what is counted of many people's words.
+func (d *Decider) Shareable(brand, text string) string {
+	if held := d.brand(brand).finder.Held(text); len(held) > 0 {
+		return personal.Withhold(text, held)
+	}
+	return text
 }

@@ -169,6 +169,7 @@ func (h *Home) commands() map[string]command {
 	all := h.privacyCommands()
 	maps.Copy(all, h.ownCommands())
 	maps.Copy(all, h.correctCommands())
+	maps.Copy(all, h.reviewCommands())
 	for name, do := range all {
 		if !reading(name) {
 			all[name] = h.audited(name, do)

@@ -16,7 +16,7 @@ func TestEveryCommandIsAudited(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	reads := []string{"account/address", "account/doctor", "account/estimate", "config/forecast", "job/show", "queue/depth"}
+	reads := []string{"account/address", "account/doctor", "account/estimate", "config/forecast", "job/patched", "job/show", "queue/depth"}
 	for name, do := range h.commands() {
 		before, err := h.Trail(t.Context(), time.Now().Add(-time.Hour), 1000)
 		if err != nil {

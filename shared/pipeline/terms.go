@@ -14,7 +14,8 @@ import (
 	"rapport/shared/store"
 )
 
-// TermRow is what people said about a brand in a week: words of at least pulse.FewestPeople people, and no names. Kept under
+// TermRow is what people said about a brand in a week: words of at least pulse.FewestPeople people, no names, and none of what
+// people said of their health, faith and the like, or of being minors. Kept under
 // the brand, sorted by the week's first day. It is made anew every day from what is still there, so what is erased is not in
 // it the next day.
 type TermRow struct {
@@ -79,7 +80,8 @@ func (p *Pipeline) foldTerms(ctx context.Context, plan *Plan, b config.Brand, no
 			if row.Version == 0 || row.Value.Erased || m.Deleted || m.Private || m.Direction == flow.Out {
 				continue
 			}
-			said = append(said, pulse.Said{Author: m.Author.ID, Names: []string{m.Author.Handle, m.Author.Name}, Text: cmp.Or(row.Value.Decision.Safe, m.Text)})
+			text := plan.Decider.Shareable(b.Name, cmp.Or(row.Value.Decision.Safe, m.Text))
+			said = append(said, pulse.Said{Author: m.Author.ID, Names: []string{m.Author.Handle, m.Author.Name}, Text: text})
 		}
 	}
 	banned := append([]string{b.Name, b.Title}, b.Terms...)

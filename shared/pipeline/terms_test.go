@@ -11,7 +11,7 @@ import (
 )
 
 // Words of a week are counted once a day from what is still there: none of fewer than five people, no names, nothing private,
-// nothing erased.
+// nothing erased, nothing of what is held back.
 func TestTerms(t *testing.T) {
 	r := newRig(t, options{edit: func(s string) string {
 		return strings.Replace(s, "    budget: 1\n", "    budget: 1\n    topics:\n      - {name: störung, words: [Totalausfall]}\n", 1)
@@ -19,7 +19,7 @@ func TestTerms(t *testing.T) {
 	week := func(word string, n int) {
 		var list []flow.Event
 		for i := range n {
-			list = append(list, said(fmt.Sprint(word, i), fmt.Sprint("author", i), "Rechnung angekommen "+word+" Straußwirt"+fmt.Sprint(i), r.now))
+			list = append(list, said(fmt.Sprint(word, i), fmt.Sprint("author", i), "Ich habe Diabetes und bin schwer krank! Rechnung angekommen "+word+" Straußwirt"+fmt.Sprint(i), r.now))
 		}
 		secret := said("p"+word, "anna", "Geheimwort "+word, r.now)
 		secret.Mention.Private = true
@@ -44,7 +44,7 @@ func TestTerms(t *testing.T) {
 	}
 	for k, row := range rows {
 		for _, w := range row.Terms.Terms {
-			if w.People < 5 || w.Word == "author" || w.Word == "geheimwort" || w.Word == "straußwirt" && w.People < 5 {
+			if w.People < 5 || w.Word == "author" || w.Word == "geheimwort" || w.Word == "diabetes" || w.Word == "krank" || w.Word == "straußwirt" && w.People < 5 {
 				t.Errorf("%s: %+v", k.Sort, w)
 			}
 		}
