@@ -259,7 +259,7 @@ func (h *home) stop() {
 // until looks again and again whether something is so.
 func (p *place) until(what string, so func() bool) {
 	p.t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	defer cancel()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()

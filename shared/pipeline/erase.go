@@ -401,6 +401,22 @@ func (p *Pipeline) erasable(plan *Plan, conf config.Account, kind, brand string,
 	return list
 }
 
+// lockedOut closes an account that refuses its log-in, so that people learn of it though nothing else is written there, and opens
+// it again after a call that worked.
+func (p *Pipeline) lockedOut(ctx context.Context, account string, err error) error {
+	if fault.Is(err, fault.Unauthorized) {
+		return p.closeAccount(ctx, account, wholeGate, err)
+	}
+	if err != nil {
+		return nil
+	}
+	g, err := p.gates(ctx, account)
+	if row := g[wholeGate]; row.Value.Kind == fault.Unauthorized.String() {
+		p.open(ctx, account, row)
+	}
+	return err
+}
+
 // eraseFrom blanks records in one CRM account.
 func (p *Pipeline) eraseFrom(ctx context.Context, conf config.Account, list []crm.Record, done *Erased) error {
 	adapter := p.CRMs[conf.Kind]
@@ -423,6 +439,9 @@ func (p *Pipeline) eraseFrom(ctx context.Context, conf config.Account, list []cr
 	err = p.vendor(ctx, conf, adapter.Info().Buckets, true, func(a rest.Account) error {
 		return adapter.Erase(ctx, a, crm.Subject{Records: list})
 	})
+	if err := p.lockedOut(ctx, conf.Name, err); err != nil {
+		return err
+	}
 	if err == nil {
 		done.Records += len(list)
 		in := maps.Clone(done.In) // a page that fails leaves the job's own as it was

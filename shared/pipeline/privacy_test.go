@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"rapport/shared/crm"
 	"rapport/shared/fault"
 	"rapport/shared/flow"
 	"rapport/shared/ledger"
@@ -337,5 +338,41 @@ func TestNothingIsBuriedWithoutATombstone(t *testing.T) {
 	r.run()
 	for key := range table[pipeline.MentionRow](r, "mention") {
 		t.Errorf("%v came back", key)
+	}
+}
+
+// A log-in that a CRM refuses stands still for all to see, though an erasure alone needs it; once it is mended the erasure ends
+// and the account is open.
+func TestAnErasureWaitsForALogin(t *testing.T) {
+	r := newRig(t, options{})
+	r.hook(said("m1", "anna", complaint, start))
+	r.run()
+	dead := true
+	r.crm.call = func(string, crm.Account, []crm.Record) error {
+		if dead {
+			return fault.New(fault.Unauthorized, "the log-in is over")
+		}
+		return nil
+	}
+	who, err := r.app.Resolve(t.Context(), "site:anna")
+	if err != nil {
+		t.Fatal(err)
+	}
+	id, err := r.app.StartErasure(t.Context(), who, "letter")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.run()
+	r.live(5*time.Minute, time.Minute)
+	if c, closed, err := r.app.Closed(t.Context(), "crm"); err != nil || !closed || c.Kind != "unauthorized" {
+		t.Errorf("nobody learns of it: %+v %t, %v", c, closed, err)
+	}
+	dead = false
+	r.live(30*time.Minute, time.Minute)
+	if j, err := r.app.Job(t.Context(), id); err != nil || !j.Swept {
+		t.Errorf("%+v, %v", j, err)
+	}
+	if c, closed, err := r.app.Closed(t.Context(), "crm"); err != nil || closed {
+		t.Errorf("it stays closed: %+v, %v", c, err)
 	}
 }
