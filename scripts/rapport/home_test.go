@@ -95,6 +95,11 @@ func TestDay(t *testing.T) {
 	p.holds(p.run(exitFailed, "review", "reject", "reviews:nobody", "p1"), "reviews:nobody")
 	p.holds(p.run(exitUsage, "review", "accept", "p1"), "wants AUTHOR and PERSON")
 
+	p.holds(p.run(0, "next", "reviews:r1"), "found by mention", "open_case", "about reviews:r1", "not thank: it is a complaint")
+	p.holds(p.run(0, "next", "reviews:kunde-r1", "--moment", "call"), "found by author", "not reply_public")
+	p.says(`"forbidden"`, "next", "reviews:r1", "--json")
+	p.holds(p.run(exitFailed, "next", "@nobody"), "looked at", "handles")
+
 	p.says("MENTION", "ledger", "--help")
 	p.holds(p.feed("n\n", 0, "erase", "reviews:kunde-r1"), "cannot be undone", "nothing was done")
 	p.says("is done", "erase", "reviews:kunde-r1", "--yes")

@@ -99,7 +99,7 @@ func command() *cobra.Command {
 	}
 	add("run", upCommand(f), demoCommand(f), consoleCommand(f), sendCommand(f))
 	add("account", connectCommand(f), doctorCommand(f), setupCommand(f), backfillCommand(f), syncCommand(f))
-	add("watch", ledgerCommand(f), queueCommand(f), costCommand(f), reportCommand(f), quotaCommand(f), replayCommand(f), undoCommand(f), explainCommand(f), pulseCommand(f), topicsCommand(f), correctCommand(f), correctionsCommand(f), verifyCommand(f), eraseCommand(f), privacyCommand(f), scoreCommand(f), reviewCommand(f), auditCommand(f), restoreCommand(f))
+	add("watch", ledgerCommand(f), queueCommand(f), costCommand(f), reportCommand(f), quotaCommand(f), replayCommand(f), undoCommand(f), explainCommand(f), nextCommand(f), pulseCommand(f), topicsCommand(f), correctCommand(f), correctionsCommand(f), verifyCommand(f), eraseCommand(f), privacyCommand(f), scoreCommand(f), reviewCommand(f), auditCommand(f), restoreCommand(f))
 	add("config", validateCommand(f), configCommand(f))
 	strict(root)
 	return root

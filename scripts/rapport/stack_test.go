@@ -23,7 +23,7 @@ var onStack = map[string]string{
 	"audit": "", "backfill": "social --from 2026-11-01", "config apply": "rapport.yaml", "config diff": "1", "config get": "", "config history": "",
 	"config promote": "--to test", "config rollback": "1", "connect": "social", "correct": "social:1 --sentiment neutral", "corrections": "", "cost": "",
 	"doctor": "", "erase": "social:1", "explain": "social:1", "ledger": "", "ledger export": "--from 2026-11-01", "ledger reconcile": "social --from 2026-11-01 --to 2026-11-02",
-	"ledger seal": "", "ledger verify": "", "privacy access": "social:1", "privacy hold": "social:1 --why dispute", "privacy holds": "", "privacy lift": "1",
+	"ledger seal": "", "ledger verify": "", "next": "social:1", "privacy access": "social:1", "privacy hold": "social:1 --why dispute", "privacy holds": "", "privacy lift": "1",
 	"privacy report": "", "privacy informed": "social:1", "privacy object": "social:1 --purpose marketing", "privacy scan": "", "queue": "", "queue redrive": "crm", "quota": "", "replay": "", "replay status": "1", "restore": "",
 	"setup": "crm", "sync": "crm", "undo": "--event social:1", "verify receipts": "",
 }

@@ -192,7 +192,7 @@ func TestHostile(t *testing.T) {
 	paths := []string{"/find?q=" + url.QueryEscape(hostile[0]), "/mentions/site:m0", "/mentions/site:m4", "/conversations?state=" + url.QueryEscape(hostile[1]),
 		"/mapping/hub/1?sample=site:m0", "/mapping/hub/2", "/reports?days=7", "/rules/templates?sample=site:m0", "/rules/templates?sample=site:m4"}
 	for i, x := range hostile {
-		paths = append(paths, "/people/"+url.PathEscape("site:"+x), fmt.Sprintf("/mentions/site:m%d", i))
+		paths = append(paths, "/people/"+url.PathEscape("site:"+x), fmt.Sprintf("/mentions/site:m%d", i), fmt.Sprintf("/next/site:m%d", i))
 	}
 	for _, rt := range h.console.Routes() {
 		if rt.Method == "GET" && rt.Page != "" && !strings.Contains(rt.Path, "{id}") {

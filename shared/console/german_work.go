@@ -52,7 +52,7 @@ var germanWork = map[string]string{
 
 // germanWords lists the parts of the dictionary; a text is looked for in this order.
 func germanWords() []map[string]string {
-	return []map[string]string{german, germanWork, germanPulse, germanRights, germanReport, germanReview, germanFailure, germanTemplate, germanTopic}
+	return []map[string]string{german, germanWork, germanPulse, germanRights, germanReport, germanReview, germanFailure, germanTemplate, germanTopic, germanNext}
 }
 
 // inGerman finds the German of a text.

@@ -32,7 +32,7 @@ func (c *Console) lookUp(q *request) (answer, error) {
 		return answer{Title: "Look-up", Data: f}, nil
 	}
 	if q.value("before") == "" {
-		for _, by := range []func(*request, *found) error{c.byID, c.byRecord, c.byMail} {
+		for _, by := range []func(*request, *found) error{c.byID, c.byRecord, c.byMail, c.byKeptHandle} {
 			if err := by(q, &f); err != nil {
 				return answer{}, err
 			}

@@ -163,20 +163,6 @@ func (st *story) steps() {
 	}
 }
 
-// next tells an agent's tool what to do about a mention, nothing else of it.
-func (c *Console) next(q *request) (answer, error) {
-	row, err := c.mentions.One(q.r.Context(), q.value("id"), "-")
-	if err != nil {
-		return answer{}, err
-	}
-	if row.Version == 0 || row.Value.Erased || !q.mine(row.Value.Mention.Brand) {
-		return answer{}, fault.New(fault.NotFound, "no mention %q is known", q.value("id"))
-	}
-	d := row.Value.Decision
-	return answer{Title: "Next action", Data: map[string]any{"mention": q.value("id"), "action": d.Action, "why": d.Why, "runner_up": d.RunnerUp, "forbidden": d.Forbidden,
-		"department": d.Department, "priority": d.Priority, "due": d.Due}}, nil
-}
-
 // met tells whether one of some authors spoke to a brand that the route's roles reach, lately as far as not all of them
 // are reached.
 func (c *Console) met(q *request, authors ...string) bool {

@@ -93,6 +93,7 @@ func (c *Console) table() []route {
 		c.correctRoutes(),
 		c.topicRoutes(),
 		c.jobRoutes(),
+		c.nextRoutes(),
 		c.promoteRoutes(),
 		c.pulseRoutes(),
 		c.templateRoutes(),
@@ -111,7 +112,6 @@ func (c *Console) ownRoutes() []route {
 		{"GET", "/people", watching, "people", "who spoke lately, with score", true, c.peopleList},
 		{"GET", "/people/{id}", watching, "person", "an author or person with identities, score and timeline: before", true, c.person},
 		{"POST", "/people/{id}/score", excluding, "", "take a person's score away and make none again: why; or allow one: include", true, c.exclude},
-		{"GET", "/next/{id}", advised, "next", "the next action of a mention, and why", true, c.next},
 
 		{"GET", "/failures", watching, "failures", "dead letters and dead deliveries, by cause", true, c.failures},
 		{"POST", "/failures/redrive", running, "", "send again what failed: where (CRM account or lane), kind (a reason: those that failed alike), limit; try=1 only counts", true, c.redrive},
@@ -281,7 +281,7 @@ func (c *Console) handle(rt route, api bool) http.HandlerFunc {
 			}
 		}
 		do := rt.do
-		if rt.method == "POST" && !strings.HasSuffix(rt.path, "/preview") { // a preview writes nothing
+		if rt.method == "POST" && !strings.HasSuffix(rt.path, "/preview") && rt.path != askPath { // a preview writes nothing
 			do = func(q *request) (answer, error) { return c.carry(q, rt) }
 		}
 		a, err := do(q)
@@ -371,6 +371,10 @@ func (c *Console) fail(q *request, err error) {
 		status = http.StatusConflict
 	case fault.Unavailable, fault.RateLimited, fault.QuotaExhausted, fault.Transient:
 		status = http.StatusServiceUnavailable
+	}
+	var bad malformed
+	if errors.As(err, &bad) {
+		status = http.StatusBadRequest
 	}
 	var mistakes config.Errors
 	if errors.As(err, &mistakes) {

@@ -19,7 +19,7 @@ const (
 	Admin    = "admin"    // configures
 	Operator = "operator" // keeps it running: failures, dry runs, tests
 	Privacy  = "privacy"  // persons, objections, erasures, audit trail
-	Agent    = "agent"    // is told the next action of a mention, nothing else
+	Agent    = "agent"    // is told the next action of a mention, and of whoever is in contact just now; no words of anybody
 )
 
 // Roles lists them.

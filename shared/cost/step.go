@@ -55,8 +55,8 @@ func (s Step) Of(fill float64) Usage {
 		return Usage{GBSeconds: 0.5 * 0.0025, Writes: 3, Reads: 1}
 	case Repeat:
 		return Usage{GBSeconds: 0.5 * 0.001, Writes: 1, Reads: 2}
-	case Conversation:
-		return Usage{Writes: 1, Reads: 1}
+	case Conversation: // itself, and the handle of its author
+		return Usage{Writes: 2, Reads: 1}
 	case Person:
 		return Usage{Writes: 1, Reads: 3}
 	case Deliver:

@@ -3,6 +3,7 @@ package decide
 import (
 	"slices"
 	"strings"
+	"time"
 
 	"rapport/shared/config"
 	"rapport/shared/decide/action"
@@ -45,7 +46,7 @@ func (w *draft) situation() action.Situation {
 		return s
 	}
 	s.Bot, s.Doubt, s.NoMarketing = w.author.Bot, Doubtful(w.spoke), !w.markets()
-	s.NoPrivate = w.in.NoPrivate && !slices.ContainsFunc(w.brand.Templates, func(t config.Template) bool { return t.Action == action.MoveToPrivate })
+	s.NoPrivate = w.in.NoPrivate && w.brand.Contact.Link == "" && !slices.ContainsFunc(w.brand.Templates, func(t config.Template) bool { return t.Action == action.MoveToPrivate })
 	s.Pending = c != nil && (c.ReplyState == flow.Approved || c.ReplyState == flow.Sending)
 	return s
 }
@@ -71,6 +72,9 @@ type Moment struct {
 	Loop    bool   // the brand's last word was an automatic answer
 	Score   int    // of whoever it is about
 }
+
+// Works tells whether a time is within a brand's hours.
+func (d *Decider) Works(brand string, at time.Time) bool { return d.brand(brand).calendar.Works(at) }
 
 // Propose proposes what to do about a mention that was decided before, as things stand at in.Now: in is what is known of mention,
 // conversation, person, network and brand now, was the decision. Without a mention, with its brand alone, it proposes what to do where

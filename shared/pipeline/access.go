@@ -30,10 +30,11 @@ type DossierAuthor struct {
 	Seen   decide.Seen `json:"history"`
 	Score  flow.Score  `json:"score"`
 
-	Since    time.Time `json:"since,omitzero"`     // when the first of it was kept
-	Informed time.Time `json:"informed,omitzero"`  // when they were told what is done with their data
-	InformBy time.Time `json:"inform_by,omitzero"` // until when they have to be told
-	Expires  time.Time `json:"expires,omitzero"`   // zero = no limit is configured
+	Since    time.Time `json:"since,omitzero"`        // when the first of it was kept
+	Handles  int       `json:"handle_keys,omitempty"` // hashes of handles that lead here
+	Informed time.Time `json:"informed,omitzero"`     // when they were told what is done with their data
+	InformBy time.Time `json:"inform_by,omitzero"`    // until when they have to be told
+	Expires  time.Time `json:"expires,omitzero"`      // zero = no limit is configured
 }
 
 // DossierConversation is an exchange with the person.
@@ -105,7 +106,7 @@ func (p *Pipeline) dossier(ctx context.Context, plan *Plan, s Subject) (Dossier,
 			return d, err
 		}
 		if v := row.Value; row.Version > 0 {
-			d.Accounts = append(d.Accounts, DossierAuthor{Author: v.Author, Seen: v.Seen, Score: v.Score, Since: v.First, Informed: v.Informed, InformBy: v.informBy()})
+			d.Accounts = append(d.Accounts, DossierAuthor{Author: v.Author, Seen: v.Seen, Score: v.Score, Since: v.First, Handles: len(v.Handles), Informed: v.Informed, InformBy: v.informBy()})
 			told = append(told, v.Told...)
 		}
 	}

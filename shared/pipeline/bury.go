@@ -94,7 +94,7 @@ func (p *Pipeline) buryPage(ctx context.Context, plan *Plan, j *JobRow, from, to
 			err = p.buryPerson(ctx, plan, author)
 		}
 		if err == nil {
-			err = p.remove(ctx, p.authors.Key(author, "-"))
+			err = p.buryAuthor(ctx, author)
 		}
 		if err == nil {
 			err = p.removeAccesses(ctx, author)
@@ -109,6 +109,18 @@ func (p *Pipeline) buryPage(ctx context.Context, plan *Plan, j *JobRow, from, to
 	j.Erasure.Author, j.Erasure.Email = p.Veil(j.Erasure.Author), p.Veil(j.Erasure.Email)
 	j.Report = hash
 	return nil
+}
+
+// buryAuthor removes an author, with what somebody may have let lead there while the erasure began.
+func (p *Pipeline) buryAuthor(ctx context.Context, author string) error {
+	row, err := p.authors.One(ctx, author, "-")
+	if err == nil {
+		err = p.unname(ctx, author, row.Value)
+	}
+	if err != nil {
+		return err
+	}
+	return p.remove(ctx, p.authors.Key(author, "-"))
 }
 
 // remove deletes rows, whatever their version.

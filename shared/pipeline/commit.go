@@ -159,6 +159,7 @@ func (p *Pipeline) putRows(ctx context.Context, w *world) {
 			}
 		}
 	}
+	p.nameAuthors(ctx, w)
 	p.flush(ctx, slices.Concat(stage(p.people, w.people), stage(p.threads, w.threads), stage(p.authors, w.authors), stage(p.conversations, w.past),
 		stage(p.conversations, w.conversations), p.remind(w), p.doubts(w), p.stageStale(w)))
 	// A mention claims its events, so it follows only where the rows it changed are in place.
@@ -190,6 +191,9 @@ func (p *Pipeline) quell(ctx context.Context, lines []*one, failed []failure) ([
 				_, err = p.Start(ctx, JobRow{ID: id, Kind: "erase", From: o.env.At.Add(-time.Hour),
 					Erasure: flow.Erasure{ID: id, Author: author, Reason: "objection", At: p.now()}})
 			}
+		}
+		if o.line.Outcome == ledger.Suppressed && err == nil {
+			err = p.unled(ctx, o)
 		}
 		if e := o.event.Erase; e != nil && err == nil { // asked for twice it is begun once
 			_, err = p.Start(ctx, JobRow{ID: e.ID, Kind: "erase", Erasure: *e})

@@ -108,9 +108,16 @@ func (p *Pipeline) subjects(ctx context.Context, plan *Plan, e flow.Erasure) (au
 
 // entomb leaves of an author only that nothing may be stored, and whom it was linked to until that is undone.
 func (p *Pipeline) entomb(ctx context.Context, author string) error {
-	_, err := p.authors.Update(ctx, author, "-", func(r *store.Row[AuthorRow]) (bool, error) {
+	row, err := p.authors.One(ctx, author, "-")
+	if err == nil {
+		err = p.unname(ctx, author, row.Value)
+	}
+	if err != nil {
+		return err
+	}
+	_, err = p.authors.Update(ctx, author, "-", func(r *store.Row[AuthorRow]) (bool, error) {
 		was := r.Value.Objected
-		r.Value = AuthorRow{Objected: true, Person: r.Value.Person}
+		r.Value = AuthorRow{Objected: true, Person: r.Value.Person, Handles: r.Value.Handles}
 		return !was || r.Version == 0, nil
 	})
 	return err

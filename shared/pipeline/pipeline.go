@@ -127,6 +127,7 @@ type Pipeline struct {
 	pulses        store.Table[PulseRow]
 	alerts        store.Table[AlertRow]
 	terms         store.Table[TermRow]
+	handles       store.Table[HandleRow]
 	looks         looks
 	crises        crises
 	infos         map[string]network.Info // of the networks, by name: they never change
@@ -176,7 +177,7 @@ func New(o Options) *Pipeline {
 	p.audits = store.Table[AuditRow]{Store: o.Store, Name: "audit"}
 	p.accesses = store.Table[AccessRow]{Store: o.Store, Name: "access"}
 	p.pulses, p.alerts = store.Table[PulseRow]{Store: o.Store, Name: "pulse"}, store.Table[AlertRow]{Store: o.Store, Name: "alert"}
-	p.terms = store.Table[TermRow]{Store: o.Store, Name: "term"}
+	p.terms, p.handles = store.Table[TermRow]{Store: o.Store, Name: "term"}, store.Table[HandleRow]{Store: o.Store, Name: "handle"}
 	if o.Ports.Exact {
 		p.recent = &recent[MentionRow]{rows: map[string]store.Row[MentionRow]{}}
 	}

@@ -185,7 +185,7 @@ func (w *world) inputs(o *one) *decide.Inputs {
 		in.Before, in.Corrections = &before, row.Value.corrections(o.event.Correction)
 	}
 	_, can := w.p.Networks[o.account.Kind].(network.Replier)
-	in.NoReply = !can
+	in.NoReply, in.NoPrivate = !can, can && !w.p.infos[o.account.Kind].Private
 	if a := w.authors[m.Author.ID]; exists(a) {
 		known := a.Value.Author
 		in.Known, in.Seen, in.Objected, in.Refuses = &known, a.Value.Seen, a.Value.Objected, refused(a.Value.Told)

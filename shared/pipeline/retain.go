@@ -252,11 +252,17 @@ func (p *Pipeline) sweepMention(ctx context.Context, plan *Plan, id string, v Me
 			return err
 		}
 		if a := row.Value; row.Version > 0 && !a.Objected && a.Person == "" && a.Seen.Last.Before(before) && len(refused(a.Told)) > 0 {
+			if err := p.unname(ctx, author, a); err != nil {
+				return err
+			}
 			left := store.Row[AuthorRow]{Part: author, Sort: "-", Version: row.Version, Value: AuthorRow{Author: flow.Author{ID: author}, Told: a.Told}}
 			if res := p.authors.Put(ctx, &left)[0]; res.Err != nil && !conflicted(res) { // what they refuse is honoured on
 				return res.Err
 			}
 		} else if row.Version > 0 && !a.Objected && a.Person == "" && a.Seen.Last.Before(before) {
+			if err := p.unname(ctx, author, a); err != nil {
+				return err
+			}
 			res := p.Store.Delete(ctx, store.Item{Part: "author#" + author, Sort: "-", Version: row.Version})[0]
 			if res.Err != nil && !conflicted(res) {
 				return res.Err

@@ -241,6 +241,9 @@ func (p *Pipeline) linkStep(ctx context.Context, r Relink) error {
 		v.Revision++
 		return true, nil
 	})
+	if err == nil && link {
+		err = p.nameAuthor(ctx, r.Author)
+	}
 	return err
 }
 

@@ -50,6 +50,7 @@ type AuthorRow struct {
 	Answered time.Time   `json:"answered,omitzero"`   // when they were first answered
 	Informed time.Time   `json:"informed,omitzero"`   // when they were told what is done with their data
 	InformBy string      `json:"inform_by,omitempty"` // the answer that is about to tell them
+	Handles  []string    `json:"handles,omitempty"`   // hashes of the handles that lead here, the newest last
 }
 
 // Judged says which profile an author was looked for by, so that the same profile is not looked for again before Look.

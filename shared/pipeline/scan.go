@@ -153,7 +153,7 @@ func (p *Pipeline) MoreTraces(ctx context.Context, t Traces, authors, handles, e
 		t.Handles = with1(t.Handles, strings.TrimPrefix(h, "@"))
 	}
 	for _, e := range emails {
-		for _, form := range emailForms(plan, e) {
+		for _, form := range strongForms(plan, identity.KeyEmail, e) {
 			t.Words = with1(t.Words, form)
 			t.Ids = with1(t.Ids, "key#"+p.hashed(identity.KeyEmail, form))
 		}

@@ -112,9 +112,18 @@ func (p *Pipeline) ofPerson(ctx context.Context, row store.Row[PersonRow], how s
 
 // byEmail finds the one whose CRM record has an address.
 func (p *Pipeline) byEmail(ctx context.Context, plan *Plan, email string) (Subject, error) {
+	return p.byStrong(ctx, plan, identity.KeyEmail, email, "e-mail address")
+}
+
+// byPhone finds the one whose CRM record has a number.
+func (p *Pipeline) byPhone(ctx context.Context, plan *Plan, phone string) (Subject, error) {
+	return p.byStrong(ctx, plan, identity.KeyPhone, phone, "phone number")
+}
+
+func (p *Pipeline) byStrong(ctx context.Context, plan *Plan, kind, value, what string) (Subject, error) {
 	var people []string
-	for _, form := range emailForms(plan, email) {
-		row, err := p.keys.One(ctx, p.hashed(identity.KeyEmail, form), "-")
+	for _, form := range strongForms(plan, kind, value) {
+		row, err := p.keys.One(ctx, p.hashed(kind, form), "-")
 		if err != nil {
 			return Subject{}, err
 		}
@@ -124,19 +133,19 @@ func (p *Pipeline) byEmail(ctx context.Context, plan *Plan, email string) (Subje
 	}
 	switch len(people) {
 	case 0:
-		return Subject{}, fault.New(fault.NotFound, "no CRM record with that e-mail address is known: %s", subjectForms)
+		return Subject{}, fault.New(fault.NotFound, "no CRM record with that %s is known: %s", what, subjectForms)
 	case 1:
 		row, err := p.people.One(ctx, people[0], "-")
-		return p.ofPerson(ctx, row, "by an e-mail address that stands in a CRM record", err)
+		return p.ofPerson(ctx, row, "by the "+what+" that stands in a CRM record", err)
 	}
-	return Subject{}, fault.New(fault.Conflict, "that e-mail address stands in the records of %d persons (%s): look at each, and name the one that is meant", len(people), strings.Join(people, ", "))
+	return Subject{}, fault.New(fault.Conflict, "that %s stands in the records of %d persons (%s): look at each, and name the one that is meant", what, len(people), strings.Join(people, ", "))
 }
 
-// emailForms gives an address as it may have been hashed.
-func emailForms(plan *Plan, email string) []string {
-	forms := []string{strings.ToLower(strings.TrimSpace(email))}
+// strongForms gives an address or number as it may have been hashed.
+func strongForms(plan *Plan, kind, value string) []string {
+	forms := []string{strings.ToLower(strings.TrimSpace(value))}
 	for _, conf := range plan.Doc.CRMs {
-		forms = with1(forms, normal(plan, conf, identity.KeyEmail, email))
+		forms = with1(forms, normal(plan, conf, kind, value))
 	}
 	return forms
 }

@@ -81,6 +81,7 @@ func Places() []Place {
 		{Store, "thread", "pipeline.ThreadRow", keepContent, none},
 		{Store, "person", "pipeline.PersonRow", keepLink, none},
 		{Store, "key", "pipeline.KeyRow", keepLink, none},
+		{Store, "handle", "pipeline.HandleRow", keepContent, none},
 		{Store, "often", "pipeline.OftenRow", keepState, none},
 		{Store, "review", "pipeline.ReviewRow", keepReview, none},
 		{Store, "merge", "pipeline.MergeRow", keepLink, none},

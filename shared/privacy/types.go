@@ -98,7 +98,9 @@ func people() []Type {
 	return []Type{
 		kind("pipeline.AuthorRow", "what is known of an author", "was über einen Autor bekannt ist",
 			is(Identifier, Authors, Matching, "person"), is(Derived, Authors, Proof, "objected unscored"),
-			is(Identifier, Authors, Proof, "applied inform_by"), is(Operational, Nobody, Proof, "first answered informed"), is(Identifier, Persons, Matching, "rejected"), parts("author seen score judged told")),
+			is(Identifier, Authors, Proof, "applied inform_by"), is(Operational, Nobody, Proof, "first answered informed"), is(Identifier, Persons, Matching, "rejected"), is(Identifier, Authors, Service, "handles"), parts("author seen score judged told")),
+		kind("pipeline.HandleRow", "from a handle, hashed, to who goes or went by it", "von einem Handle, als Hashwert, zu denen, die so heißen oder hießen",
+			is(Identifier, Authors, Service, "authors")),
 		kind("pipeline.Judged", "by which profile an author was looked for among known persons", "mit welchem Profil ein Autor unter bekannten Personen gesucht wurde",
 			is(Identifier, Authors, Matching, "print"), is(Operational, Nobody, Matching, "look")),
 		kind("flow.Told", "what somebody said about a purpose: a consent, an objection, or what took one back", "was jemand zu einem Zweck erklärt hat: Einwilligung, Widerspruch oder deren Rücknahme",
