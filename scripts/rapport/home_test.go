@@ -95,8 +95,8 @@ func TestDay(t *testing.T) {
 	p.holds(p.run(exitFailed, "review", "reject", "reviews:nobody", "p1"), "reviews:nobody")
 	p.holds(p.run(exitUsage, "review", "accept", "p1"), "wants AUTHOR and PERSON")
 
-	p.holds(p.run(0, "next", "reviews:r1"), "found by mention", "open_case", "about reviews:r1", "not thank: it is a complaint")
-	p.holds(p.run(0, "next", "reviews:kunde-r1", "--moment", "call"), "found by author", "not reply_public")
+	p.holds(p.run(0, "next", "reviews:r1"), "found by mention", "open_case", "about reviews:r1", "not thank: nobody can be answered there")
+	p.holds(p.run(0, "next", "reviews:kunde-r1", "--moment", "call"), "found by author", "not reply_public: they are in contact with you right now", "Hallo")
 	p.says(`"forbidden"`, "next", "reviews:r1", "--json")
 	p.holds(p.run(exitFailed, "next", "@nobody"), "looked at", "handles")
 

@@ -385,7 +385,9 @@ func (n *asking) propose(ctx context.Context) error {
 	if n.matter != nil {
 		n.out.Matter = *n.matter
 	}
-	n.out.Template = n.template(brand, was.Lang)
+	if !in.NoReply || n.ask.Moment != "" { // else there is nobody to say it to
+		n.out.Template = n.template(brand, was.Lang)
+	}
 	return nil
 }
 
