@@ -89,6 +89,10 @@ func (p *Portal) standard() {
 		property{Name: "hs_pipeline", Label: "Pipeline", Type: "enumeration", FieldType: "select", Options: choices("0")},
 		property{Name: "hs_pipeline_stage", Label: "Ticket status", Type: "enumeration", FieldType: "select", Options: choices("1", "2", "3", "4")},
 		property{Name: "hs_ticket_priority", Label: "Priority", Type: "enumeration", FieldType: "select", Options: choices("LOW", "MEDIUM", "HIGH", "URGENT")}, owner)
+	p.add("tasks", "0-27", "Task", "Tasks", text("hs_task_subject", "Task title"), property{Name: "hs_task_body", Label: "Notes", Type: "string", FieldType: "textarea"},
+		property{Name: "hs_task_priority", Label: "Priority", Type: "enumeration", FieldType: "select", Options: choices("LOW", "MEDIUM", "HIGH", "NONE")},
+		property{Name: "hs_timestamp", Label: "Due date", Type: "datetime", FieldType: "date"}, owner)
+	p.objects["tasks"].required = []string{"hs_timestamp"}
 	p.objects["tickets"].required = []string{"hs_pipeline_stage"}
 	p.objects["contacts"].modified = "lastmodifieddate"
 }
