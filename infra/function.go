@@ -96,7 +96,7 @@ func (s *Stack) rights(f topology.Function, logs awslogs.LogGroup) *[]awsiam.Pol
 		}
 	}
 	allow([]*string{logs.LogGroupArn()}, "logs:CreateLogStream", "logs:PutLogEvents") // this ARN stands for the streams of the group
-	table := []string{"dynamodb:BatchGetItem", "dynamodb:GetItem", "dynamodb:Query"}
+	table := []string{"dynamodb:BatchGetItem", "dynamodb:Query"}
 	switch f.Table {
 	case topology.Works:
 		allow([]*string{s.store.table.TableArn()}, append(table, "dynamodb:PutItem", "dynamodb:DeleteItem")...)
@@ -172,7 +172,7 @@ func (s *Stack) secrets() (resources []*string, read, write []string) {
 			[]string{"secretsmanager:GetSecretValue"}, []string{"secretsmanager:CreateSecret", "secretsmanager:PutSecretValue"}
 	}
 	return []*string{s.parameter("*")},
-		[]string{"ssm:GetParameter", "ssm:GetParameters"}, []string{"ssm:PutParameter"}
+		[]string{"ssm:GetParameter"}, []string{"ssm:PutParameter"}
 }
 
 // parameter gives the ARN of a parameter of the stack.

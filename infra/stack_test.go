@@ -375,7 +375,7 @@ func TestChoices(t *testing.T) {
 	want(t, "reserved", receive["ReservedConcurrentExecutions"], nil)
 	want(t, "architecture", receive["Architectures"], []string{"x86_64"})
 	want(t, "stage", at(receive, "Environment", "Variables", topology.EnvStage), "test")
-	if roles := text(p.all("AWS::IAM::Role")); !strings.Contains(roles, "secretsmanager:GetSecretValue") || strings.Contains(roles, `"ssm:GetParameters"`) {
+	if roles := text(p.all("AWS::IAM::Role")); !strings.Contains(roles, "secretsmanager:GetSecretValue") || strings.Contains(roles, `"ssm:PutParameter"`) {
 		t.Error("the roles read secrets from the wrong place")
 	}
 	want(t, "providers", len(p.all("AWS::Cognito::UserPoolIdentityProvider")), 1)
@@ -449,7 +449,7 @@ func TestRights(t *testing.T) {
 		for action, allowed := range map[string]bool{
 			"dynamodb:PutItem": f.Table == topology.Works || f.Table == topology.Adds, "dynamodb:Query": f.Table == topology.Works || f.Table == topology.Reads,
 			"s3:PutObject": f.Archive == topology.Works || f.Archive == topology.Adds, "s3:DeleteObject": f.Archive == topology.Works,
-			"ssm:GetParameters": f.Secrets == topology.Reads || f.Secrets == topology.Works, "ssm:PutParameter": f.Secrets == topology.Works || f.Secrets == topology.Adds,
+			"ssm:GetParameter": f.Secrets == topology.Reads || f.Secrets == topology.Works, "ssm:PutParameter": f.Secrets == topology.Works || f.Secrets == topology.Adds,
 			"sqs:SendMessage": len(f.Sends)+len(f.Lanes) > 0,
 		} {
 			if strings.Contains(all, `"`+action+`"`) != allowed {
