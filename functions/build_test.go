@@ -133,7 +133,7 @@ func models() size { return size{1.45, 0.79} }
 func bound(function string) size {
 	switch function {
 	case "receive":
-		return size{9, 3.6}
+		return size{9, 3.5}
 	case "poll": // parses what every network sends, feeds among it
 		return size{13.8, 5.7}
 	case "enrich": // parses what every network sends, and asks the networks and the CRMs
@@ -141,7 +141,7 @@ func bound(function string) size {
 	case "jobs": // reads of every network, writes to every CRM, and a replay's decisions
 		return size{15.9, 6.4}
 	case "console": // nearly all verbs, the pages, and the log-in
-		return size{18.4, 7.4}
+		return size{18.8, 7.5}
 	}
 	return size{12 + models().whole, 4.5 + models().zipped}
 }

@@ -331,7 +331,7 @@ func (s *stage) take(f topology.Function) {
 	if cerr := resp.Body.Close(); err != nil || cerr != nil || resp.StatusCode != http.StatusOK {
 		s.t.Fatalf("code of %s: %s %v %v", name, resp.Status, err, cerr)
 	}
-	env := []string{topology.EnvUnits + "=1", "AWS_ENDPOINT_URL=" + s.endpoint, "AWS_REGION=" + region, "AWS_DEFAULT_REGION=" + region,
+	env := []string{topology.EnvUnits + "=1", "AWS_ENDPOINT_URL=" + s.guarded(f), "AWS_REGION=" + region, "AWS_DEFAULT_REGION=" + region,
 		"AWS_ACCESS_KEY_ID=" + emulator.Key, "AWS_SECRET_ACCESS_KEY=" + emulator.Key}
 	for name, value := range d.Configuration.Environment.Variables {
 		env = append(env, name+"="+value)

@@ -175,8 +175,19 @@ func (p *pattern) begins(text string) bool { return p.head().MatchString(text) }
 // whole tells whether all of a text is what the pattern says.
 func (p *pattern) whole(text string) bool { return p.all().MatchString(text) }
 
+// first unpacks the table. It is no function in a variable: that would hold the table in programs that read no number.
+var first struct {
+	sync.Once
+	table *table
+}
+
 // rules gives the table; it is unpacked once.
-var rules = sync.OnceValue(func() *table {
+func rules() *table {
+	first.Do(func() { first.table = unpack() })
+	return first.table
+}
+
+func unpack() *table {
 	t := &table{regions: map[string]*region{}, codes: map[int][]*region{}}
 	z, err := gzip.NewReader(bytes.NewReader(packed))
 	if err != nil {
@@ -197,7 +208,7 @@ var rules = sync.OnceValue(func() *table {
 	}
 	delete(t.regions, "001") // numbers of no country
 	return t
-})
+}
 
 func (t *table) main(code int) *region {
 	if list := t.codes[code]; len(list) > 0 {
