@@ -84,6 +84,9 @@ func TestRoles(t *testing.T) {
 // What the table must say, whatever else changes: who may only look changes nothing, and an agent's tool learns one thing.
 func TestWhoMayWhat(t *testing.T) {
 	for _, rt := range open(t).console.Routes() {
+		if rt.Method == "POST" && !rt.API && rt.Path != "/leave" {
+			t.Errorf("%s is done by pages alone", rt.Path)
+		}
 		if rt.Method == "POST" && slices.Contains(rt.Roles, console.Viewer) && rt.Path != "/leave" {
 			t.Errorf("a viewer may %s", rt.Path)
 		}
@@ -351,6 +354,74 @@ func TestMapping(t *testing.T) {
 	}
 	if w := g.do("POST", "/configuration/versions/1/rollback", nil); w.Code != http.StatusSeeOther {
 		t.Errorf("back: %d %s", w.Code, w.Body)
+	}
+}
+
+// Before anything was received a mapping is tried with invented mentions.
+func TestMappingExamples(t *testing.T) {
+	g := open(t).enter()
+	if page := g.get("/mapping/hub/1"); !strings.Contains(page, "An example:") || !strings.Contains(page, "Die Lampe ist schon wieder kaputt") {
+		t.Errorf("no example: %.3000s", page)
+	}
+	var out struct {
+		Record struct {
+			OK     bool
+			Fields []struct{ Name, Value string }
+		}
+	}
+	if code := g.api("POST", "/mapping/hub/1/preview", url.Values{"field": {"rapport_action"}, "value": {"upper(conversation.author.handle)"}, "sample": {"example:complaint"}}, &out); code != 200 || !out.Record.OK {
+		t.Fatalf("%d %+v", code, out)
+	}
+	if i := slices.IndexFunc(out.Record.Fields, func(f struct{ Name, Value string }) bool { return f.Name == "rapport_action" }); i < 0 || out.Record.Fields[i].Value != "BEISPIEL" {
+		t.Errorf("%+v", out)
+	}
+}
+
+// The overview tells the mood of each network over time, and the topics that were found.
+func TestOverviewByNetwork(t *testing.T) {
+	h := openWith(t, strings.Replace(document, "terms: [nord]}", "terms: [nord], topics: [{name: Licht, words: [lampe]}]}", 1))
+	h.said("m1", "anna", "Die Lampe ist schon wieder kaputt, unverschämt!")
+	h.said("m2", "ben", "Danke, ihr seid großartig!")
+	h.pass(time.Minute)
+	var got struct {
+		Moods []struct {
+			Name               string
+			Good, Bad          int
+			Positive, Negative []int
+		}
+		Topics []struct{ Name string }
+	}
+	if h.tool("viewer").api("GET", "/overview", nil, &got); len(got.Moods) != 1 || got.Moods[0].Name != "site" || got.Moods[0].Good != 1 || got.Moods[0].Bad != 1 || got.Moods[0].Negative[23] != 1 {
+		t.Errorf("%+v", got.Moods)
+	}
+	if !slices.ContainsFunc(got.Topics, func(x struct{ Name string }) bool { return x.Name == "Licht" }) {
+		t.Errorf("topics: %+v", got.Topics)
+	}
+}
+
+// Who works with answers sees first where the time to answer ends soon.
+func TestWindowAboutToClose(t *testing.T) {
+	h := open(t)
+	h.said("m1", "anna", "Die Lampe ist schon wieder kaputt, unverschämt!")
+	talks := store.Table[pipeline.ConversationRow]{Store: h.store, Name: "conversation"}
+	row, err := store.Table[pipeline.MentionRow]{Store: h.store, Name: "mention"}.One(t.Context(), "site:m1", "-")
+	if err != nil || row.Value.Decision.Conversation == nil {
+		t.Fatal(err)
+	}
+	ends := func(in time.Duration) string {
+		if _, err := talks.Update(t.Context(), flow.Place(row.Value.Decision.Conversation.ID), "current", func(r *store.Row[pipeline.ConversationRow]) (bool, error) {
+			r.Value.Conversation.ReplyUntil = h.at().Add(in)
+			return true, nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+		return h.enter().get("/answers")
+	}
+	if page := ends(2 * time.Hour); !strings.Contains(page, "Window about to close") || !strings.Contains(page, "@anna") {
+		t.Errorf("%.2500s", page)
+	}
+	if page := ends(-time.Hour); strings.Contains(page, "Window about to close") {
+		t.Error("a window that is closed is about to close")
 	}
 }
 

@@ -148,6 +148,15 @@ func TestJourneyMapping(t *testing.T) {
 	if offered != "conversation.department" {
 		t.Errorf("taken from the offer: %q", offered)
 	}
+	const stage = `[id="v-hs_pipeline_stage"]`
+	d.write(stage, `"`) // a text begins: the choices of the field are offered
+	d.ok(d.b.Run(chromedp.WaitVisible(".offer li"), chromedp.SendKeys(stage, kb.ArrowDown+kb.Tab, chromedp.ByQuery)))
+	d.ok(d.b.Eval(`document.querySelector('`+stage+`').value`, &offered))
+	var choices string
+	d.ok(d.b.Eval(`document.querySelector('[id="f-hs_pipeline_stage"] [data-choices]').textContent`, &choices))
+	if word := strings.Trim(offered, `"`); word == "" || !slices.Contains(strings.Split(choices, ", "), word) || offered != `"`+word+`"` {
+		t.Errorf("taken from the choices %q: %q", choices, offered)
+	}
 	d.press(`[id="f-rapport_action"] .more button`)
 	d.see("There are changes that are not published.")
 	d.open("/accounts/hub")

@@ -339,6 +339,9 @@ func (c *Console) samples(q *request, e *editor, a config.Account) error {
 			break
 		}
 	}
+	if len(e.Samples) == 0 {
+		e.Samples = examplesOf(q.lang)
+	}
 	e.Sample = q.value("sample")
 	if e.Sample == "" && len(e.Samples) > 0 {
 		e.Sample = e.Samples[0].ID
@@ -411,6 +414,9 @@ func (c *Console) render(q *request, plan *pipeline.Plan, t *mapping.Target, id 
 // env gathers what the expressions see of a sample.
 func (c *Console) env(q *request, plan *pipeline.Plan, id string) (*decide.Env, error) {
 	ctx := q.r.Context()
+	if x, ok := exampleOf(id); ok {
+		return x.env(plan, q.value("account"), c.now()), nil
+	}
 	row, err := c.mentions.One(ctx, id, "-")
 	if err != nil {
 		return nil, err

@@ -39,6 +39,7 @@ type overview struct {
 	Oldest      string       `json:"oldest,omitempty"`
 	Volume      bars         `json:"volume"`
 	Mood        bars         `json:"mood"`
+	Moods       []spark      `json:"moods"` // by network
 	Topics      []counted    `json:"topics"`
 	Intents     []counted    `json:"intents"`
 	Clock       clock        `json:"clock"`
@@ -242,6 +243,7 @@ func (c *Console) understand(ctx context.Context, q *request, o *overview, entri
 		volume.Slots[i].Counts = make([]int, len(volume.Series))
 		mood.Slots[i].Counts = make([]int, 2)
 	}
+	moods := sparksOf(of)
 	topics, intents := map[string]int{}, map[string]int{}
 	talks, seen := map[string]*flow.Conversation{}, map[string]bool{}
 	for _, r := range rows {
@@ -257,6 +259,7 @@ func (c *Console) understand(ctx context.Context, q *request, o *overview, entri
 			}
 			volume.Slots[at].Counts[i]++
 			volume.Series[i].Total++
+			moods[i].add(at, d.Sentiment)
 			switch d.Sentiment {
 			case "positive":
 				mood.Slots[at].Counts[0]++
@@ -265,6 +268,9 @@ func (c *Console) understand(ctx context.Context, q *request, o *overview, entri
 				mood.Slots[at].Counts[1]++
 				mood.Series[1].Total++
 			}
+		}
+		for _, name := range d.Topics {
+			topics[name]++
 		}
 		for _, tag := range m.Tags {
 			topics["#"+tag]++
@@ -287,7 +293,10 @@ func (c *Console) understand(ctx context.Context, q *request, o *overview, entri
 	volume.spike()
 	volume.draw(nil, "15:04")
 	mood.draw(func(name string) bool { return name == "negative" }, "15:04")
-	o.Volume, o.Mood = volume, mood
+	for i := range moods {
+		moods[i].draw()
+	}
+	o.Volume, o.Mood, o.Moods = volume, mood, slices.DeleteFunc(moods, func(s spark) bool { return s.Good+s.Bad == 0 })
 	o.Topics, o.Intents = ranked(topics, 8), ranked(intents, 8)
 	o.Clock = clockOf(talks, now)
 	return nil

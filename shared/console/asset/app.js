@@ -64,7 +64,8 @@ if (areas.length) {
   let names = [], list = null, chosen = -1;
   fetch("/asset/names.json").then((r) => r.json()).then((n) => { names = n; });
   const close = () => { list?.remove(); list = null; chosen = -1; };
-  const word = (a) => a.value.slice(0, a.selectionStart).match(/[\w.]+$/)?.[0] || "";
+  const word = (a) => a.value.slice(0, a.selectionStart).match(/"?[\w.]+$|"$/)?.[0] || "";
+  const choices = (a) => (a.form.querySelector("[data-choices]")?.textContent || "").split(", ").filter(Boolean).map((c) => JSON.stringify(c));
   const take = (a, name) => { const w = word(a); a.setRangeText(name, a.selectionStart - w.length, a.selectionStart, "end"); close(); a.dispatchEvent(new Event("input")); };
   const mark = (a) => { [...list.children].forEach((li, i) => li.setAttribute("aria-selected", String(i === chosen))); a.setAttribute("aria-activedescendant", chosen < 0 ? "" : "offer-" + chosen); list.children[chosen]?.scrollIntoView({ block: "nearest" }); };
   for (const a of areas) {
@@ -72,8 +73,9 @@ if (areas.length) {
     a.addEventListener("input", (e) => {
       close(); a.setAttribute("aria-expanded", "false");
       const w = word(a);
-      if (w.length < 2 || !e.inputType) return;
-      const hits = names.filter((n) => n !== w && n.includes(w)).sort((x, y) => y.startsWith(w) - x.startsWith(w)).slice(0, 8);
+      const quoted = w.startsWith('"'), low = w.replace('"', "").toLowerCase();
+      if (w.length < (quoted ? 1 : 2) || !e.inputType) return;
+      const hits = choices(a).filter((n) => n !== w && n.toLowerCase().includes(low)).concat(quoted ? [] : names.filter((n) => n !== w && n.includes(w)).sort((x, y) => y.startsWith(w) - x.startsWith(w))).slice(0, 8);
       if (!hits.length) return;
       list = document.createElement("ul"); list.className = "offer"; list.id = "offer"; list.setAttribute("role", "listbox");
       hits.forEach((n, i) => { const li = document.createElement("li"); li.id = "offer-" + i; li.setAttribute("role", "option"); li.textContent = n; li.addEventListener("mousedown", (ev) => { ev.preventDefault(); take(a, n); }); list.append(li); });
