@@ -20,6 +20,7 @@ type shot struct {
 	name, path    string
 	width, height int
 	dark          bool
+	paper         bool
 }
 
 func main() {
@@ -66,14 +67,16 @@ func run(ctx context.Context, link, out, only string) error {
 		}
 	}
 	shots := []shot{
-		{"overview", "/", 1360, 900, false}, {"overview-dark", "/", 1360, 900, true}, {"overview-phone", "/?lang=de", 390, 844, false},
-		{"mentions", "/mentions?lang=en", 1360, 900, false}, {"story", story, 1360, 900, false}, {"conversations", "/conversations", 1360, 900, false}, {"conversation", talk, 1360, 900, false},
-		{"people", "/people", 1360, 900, false}, {"person", person, 1360, 900, false}, {"mapping", "/mapping/hubspot/1", 1360, 900, false}, {"mapping-dark", "/mapping/hubspot/1", 1360, 900, true},
-		{"mappings", "/mapping", 1360, 900, false}, {"rules", "/rules", 1360, 900, false}, {"failures", "/failures", 1360, 900, false}, {"review", "/review", 1360, 900, false}, {"answers", "/answers", 1360, 900, false},
-		{"accounts", "/accounts", 1360, 900, false}, {"account", "/accounts/hubspot", 1360, 900, false}, {"connect", "/accounts/new?kind=mastodon", 1360, 900, false}, {"configuration", "/configuration", 1360, 900, false},
-		{"draft", "/draft", 1360, 900, false}, {"reports", "/reports", 1360, 900, false}, {"privacy", "/privacy", 1360, 900, false}, {"access", "/access", 1360, 900, false}, {"found", "/find?q=eilbote", 1360, 900, false},
-		{"jobs", "/jobs", 1360, 900, false}, {"costs", "/costs", 1360, 900, false}, {"ledger", "/ledger", 1360, 900, false}, {"audit", "/audit", 1360, 900, false}, {"hooks", "/hooks", 1360, 900, false},
-		{"promote", "/configuration/promote", 1360, 900, false}, {"story-phone", story, 390, 844, true}, {"rules-phone", "/rules", 390, 844, false}, {"mapping-phone", "/mapping/hubspot/1", 390, 844, false},
+		{"overview", "/", 1360, 900, false, false}, {"overview-dark", "/", 1360, 900, true, false}, {"overview-phone", "/?lang=de", 390, 844, false, false},
+		{"mentions", "/mentions?lang=en", 1360, 900, false, false}, {"story", story, 1360, 900, false, false}, {"conversations", "/conversations", 1360, 900, false, false}, {"conversation", talk, 1360, 900, false, false},
+		{"people", "/people", 1360, 900, false, false}, {"person", person, 1360, 900, false, false}, {"mapping", "/mapping/hubspot/1", 1360, 900, false, false}, {"mapping-dark", "/mapping/hubspot/1", 1360, 900, true, false},
+		{"mappings", "/mapping", 1360, 900, false, false}, {"rules", "/rules", 1360, 900, false, false}, {"failures", "/failures", 1360, 900, false, false}, {"review", "/review", 1360, 900, false, false}, {"answers", "/answers", 1360, 900, false, false},
+		{"accounts", "/accounts", 1360, 900, false, false}, {"account", "/accounts/hubspot", 1360, 900, false, false}, {"connect", "/accounts/new?kind=mastodon", 1360, 900, false, false}, {"configuration", "/configuration", 1360, 900, false, false},
+		{"draft", "/draft", 1360, 900, false, false}, {"reports", "/reports", 1360, 900, false, false}, {"privacy", "/privacy", 1360, 900, false, false}, {"access", "/access", 1360, 900, false, false}, {"found", "/find?q=bremse", 1360, 900, false, false},
+		{"jobs", "/jobs", 1360, 900, false, false}, {"costs", "/costs", 1360, 900, false, false}, {"ledger", "/ledger", 1360, 900, false, false}, {"audit", "/audit", 1360, 900, false, false}, {"hooks", "/hooks", 1360, 900, false, false},
+		{"promote", "/configuration/promote", 1360, 900, false, false}, {"story-phone", story, 390, 844, true, false}, {"rules-phone", "/rules", 390, 844, false, false}, {"mapping-phone", "/mapping/hubspot/1", 390, 844, false, false},
+		{"reports-phone", "/reports?lang=de", 390, 1200, false, false}, {"reports-dark", "/reports?lang=en", 1280, 1200, true, false}, {"reports-paper", "/reports", 1033, 1460, false, true},
+		{"topics", "/rules/topics", 1360, 900, false, false}, {"templates", "/rules/templates", 1360, 900, false, false}, {"pulse", "/pulse", 1360, 900, false, false},
 	}
 	for _, s := range shots {
 		if !strings.Contains(s.name, only) {
@@ -81,6 +84,11 @@ func run(ctx context.Context, link, out, only string) error {
 		}
 		if err := b.Dark(s.dark); err != nil {
 			return err
+		}
+		if s.paper {
+			if err := b.Paper(); err != nil {
+				return err
+			}
 		}
 		if err := b.Size(s.width, s.height); err != nil {
 			return err

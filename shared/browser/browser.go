@@ -128,6 +128,9 @@ func (b *Browser) Dark(on bool) error {
 	return b.Run(emulation.SetEmulatedMedia().WithFeatures([]*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: value}}))
 }
 
+// Paper shows pages as they would be printed, Dark on a screen again.
+func (b *Browser) Paper() error { return b.Run(emulation.SetEmulatedMedia().WithMedia("print")) }
+
 // Size sets the window's size.
 func (b *Browser) Size(width, height int) error {
 	return b.Run(chromedp.EmulateViewport(int64(width), int64(height)))

@@ -68,11 +68,11 @@ type clock struct {
 }
 
 type due struct {
-	ID, Subject, Handle, Network, Priority string
-	Due                                    time.Time
-	Late                                   bool
-	brand                                  string
-	private                                bool
+	ID, Subject, Handle, Name, Network, Priority string
+	Due                                          time.Time
+	Late                                         bool
+	brand                                        string
+	private                                      bool
 }
 
 // health is what is known of an account without asking the vendor.
@@ -345,7 +345,7 @@ func clockOf(talks map[string]*flow.Conversation, now time.Time) clock {
 		if late {
 			k.Overdue++
 		}
-		k.Next = append(k.Next, due{c.ID, c.Subject, c.Author.Handle, c.Network, c.Priority, c.Due, late, c.Brand, c.Private})
+		k.Next = append(k.Next, due{c.ID, c.Subject, c.Author.Handle, c.Author.Name, c.Network, c.Priority, c.Due, late, c.Brand, c.Private})
 	}
 	sort.SliceStable(k.Next, func(i, j int) bool { return k.Next[i].Due.Before(k.Next[j].Due) })
 	k.Next = k.Next[:min(len(k.Next), 6)]

@@ -174,6 +174,7 @@ func helpers(lang string) template.FuncMap {
 			}
 			return m
 		},
+		"word":   func(s string) string { return strings.ReplaceAll(s, "_", " ") },
 		"add":    func(a, b int) int { return a + b },
 		"heads":  heads,
 		"join":   strings.Join,
