@@ -399,6 +399,25 @@ func TestOverviewByNetwork(t *testing.T) {
 	}
 }
 
+// A conversation shows what the brand answered with some other tool, and that its clock has stopped.
+func TestAnswerOfAnotherTool(t *testing.T) {
+	h := open(t)
+	h.said("m1", "anna", "Die Lampe ist schon wieder kaputt, unverschämt!")
+	g := h.enter()
+	talk := regexp.MustCompile(`href="(/conversations/[^"?]+)"`).FindStringSubmatch(g.get("/conversations"))
+	if talk == nil {
+		t.Fatal("no conversation")
+	}
+	if page := g.get(talk[1]); !strings.Contains(page, ">waiting<") {
+		t.Errorf("before: %.2500s", page)
+	}
+	h.send(flow.Event{Verb: flow.New, At: h.at(), Mention: flow.Mention{ID: "site:o1", Network: "site", Kind: flow.Comment, Direction: flow.Out, Text: "Wir tauschen sie aus.", Created: h.at(), Root: "site:t1", Parent: "site:m1",
+		Author: flow.Author{ID: "site:nord", Handle: "nord"}}})
+	if page := g.get(talk[1]); !strings.Contains(page, "Wir tauschen sie aus.") || !strings.Contains(page, `class="turn out"`) || !strings.Contains(page, ">answered<") {
+		t.Errorf("after: %.3500s", page)
+	}
+}
+
 // Who works with answers sees first where the time to answer ends soon.
 func TestWindowAboutToClose(t *testing.T) {
 	h := open(t)
