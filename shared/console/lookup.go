@@ -2,6 +2,7 @@ package console
 
 import (
 	"strings"
+	"time"
 
 	"rapport/shared/fault"
 	"rapport/shared/flow"
@@ -12,7 +13,8 @@ type found struct {
 	For      string   `json:"for"`
 	Searched []string `json:"searched"` // in words
 	Hits     []hit    `json:"hits"`
-	Next     string   `json:"next,omitempty"` // where to look further back for a handle or words
+	Words    string   `json:"words,omitempty"` // where to begin looking for handles and words in mentions, where a key led to something
+	Next     string   `json:"next,omitempty"`  // where to look further back for a handle or words
 }
 
 type hit struct {
@@ -41,6 +43,8 @@ func (c *Console) lookUp(q *request) (answer, error) {
 	var err error
 	if len(f.Hits) == 0 {
 		err = c.byWalk(q, &f)
+	} else {
+		f.Words = c.now().Add(time.Hour).Format(hourForm) + "."
 	}
 	return answer{Title: "Look-up", Data: f}, err
 }

@@ -223,6 +223,9 @@ func TestLookUp(t *testing.T) {
 	if page := g.get("/find?q=nobody@nowhere.example"); !strings.Contains(page, "by their hash") || !strings.Contains(page, "Nothing is called exactly so.") {
 		t.Errorf("an unknown address: %.900s", page)
 	}
+	if page := g.get("/find?q=anna"); !strings.Contains(page, "Look in what was said too") {
+		t.Errorf("words cannot be looked for where a key led to somebody: %.2000s", page)
+	}
 	if page := g.get("/find?q=Lampe+Brille"); strings.Contains(page, "/mentions/site:m1") {
 		t.Error("a mention is found that holds one of two words")
 	}
