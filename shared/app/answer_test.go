@@ -76,7 +76,7 @@ func TestNothingElseIsPublished(t *testing.T) {
 // automatic is a document whose rule thanks and acknowledges by itself.
 func automatic(replies string) string {
 	text := strings.Replace(document, "replies: approve", "replies: "+replies, 1)
-	text = strings.Replace(text, "terms: [nord]}", `terms: [nord], templates: [{action: thank, lang: de, text: "Das freut uns!"}, {action: thank, lang: en, text: "Thank you!"}]}`, 1)
+	text = strings.Replace(text, "terms: [nord]}", `terms: [nord], templates: [{action: thank, lang: de, text: "Das freut uns[, {name}]!"}, {action: thank, lang: en, text: "Thank you!"}]}`, 1)
 	return text + "actions:\n  - {name: thanks, when: 'intents[0] == \"praise\"', do: thank, answer: true}\n"
 }
 
