@@ -27,7 +27,17 @@ func main() {
 	dev := flag.Bool("dev", false, "only sets that may be looked at: nothing held back, nothing public")
 	date := flag.String("date", time.Now().UTC().Format(time.DateOnly), "the date to write")
 	alone := flag.Bool("pulse", false, "only spikes and crises")
+	act := flag.Bool("next", false, "only next actions; with -dev on what may be looked at")
 	flag.Parse()
+	if *act {
+		rows, err := nextAlone(*dev)
+		if err != nil {
+			fmt.Fprintln(os.Stderr, "eval:", err)
+			os.Exit(1)
+		}
+		fmt.Print(markdown(rows))
+		return
+	}
 	if *alone {
 		fmt.Print(markdown(pulses(*public)))
 		return

@@ -12,6 +12,7 @@ import (
 	"rapport/scripts/train/corpus"
 	"rapport/shared/decide"
 	"rapport/shared/decide/action"
+	"rapport/shared/decide/language"
 	"rapport/shared/decide/personal"
 	"rapport/shared/decide/text"
 )
@@ -56,6 +57,7 @@ func situations(path string) ([]situation, error) {
 // fits counts proposals.
 type fits struct {
 	n, acceptable, forbidden int
+	wished, given            int      // forbidden actions that a rule would want, and of them those that it got
 	says                     []string // what is not acceptable, in words
 }
 
@@ -78,6 +80,17 @@ func (f *fits) figures(data string) []figure {
 	return []figure{least("8", "proposed action acceptable", data, share, "", 0.85), most("8", "proposed action forbidden", data, float64(f.forbidden), "%.0f", "", 0)}
 }
 
+// press lets a rule want each of the forbidden actions.
+func (f *fits) press(s situation) {
+	for _, a := range s.Forbidden {
+		f.wished++
+		if action.Choose(s.Situation, a, "wish").Action == a {
+			f.given++
+			f.says = append(f.says, fmt.Sprintf("%s (%s): a rule gets %s", s.ID, s.Note, a))
+		}
+	}
+}
+
 // chosen measures what is proposed in situations that are given as they are: in those held back, or in the others.
 func chosen(path string, held bool) (*fits, error) {
 	list, err := situations(path)
@@ -85,6 +98,7 @@ func chosen(path string, held bool) (*fits, error) {
 	for _, s := range list {
 		if s.heldBack() == held {
 			f.add(s.ID, s.Note, action.Choose(s.Situation, "", ""), s.Acceptable, s.Forbidden)
+			f.press(s)
 		}
 	}
 	return f, err
@@ -108,6 +122,19 @@ func carriedOut(r *text.Reader, list []corpus.Post, tongue func(corpus.Post) str
 	return f, nil
 }
 
+// nextAlone is nextActions by itself.
+func nextAlone(dev bool) ([]figure, error) {
+	r, err := text.New()
+	if err != nil {
+		return nil, err
+	}
+	d, err := language.New()
+	if err != nil {
+		return nil, err
+	}
+	return nextActions(r, func(p corpus.Post) string { code, _ := d.Detect(p.Text, ""); return code }, dev)
+}
+
 // nextActions measures proposals: in the situations held back and for the posts held back, or in what may be looked at.
 func nextActions(r *text.Reader, tongue func(corpus.Post) string, dev bool) ([]figure, error) {
 	f, err := chosen(situationLines, !dev)
@@ -118,7 +145,7 @@ func nextActions(r *text.Reader, tongue func(corpus.Post) string, dev bool) ([]f
 	if dev {
 		name, part = "open situations", "posts.jsonl and unseen.jsonl, from text to action"
 	}
-	out := f.figures(name)
+	out := append(f.figures(name), most("8", "forbidden action carried through by a rule that wants it", fmt.Sprintf("%s (%d wishes)", name, f.wished), float64(f.given), "%.0f", "", 0))
 	var posts []corpus.Post
 	if dev {
 		for _, file := range []string{"posts.jsonl", "unseen.jsonl"} {

@@ -91,11 +91,14 @@ func TestNextRefuses(t *testing.T) {
 // An answer on its way is not doubled, and an erasure leaves nobody behind any key.
 func TestNextFollows(t *testing.T) {
 	r := customer(t)
-	n := r.next(pipeline.NextAsk{Author: "site:anna"})
+	n := r.next(pipeline.NextAsk{Author: "site:berta"})
+	if barred(n, "move_to_private") {
+		t.Errorf("before: %v", n.Forbidden)
+	}
 	if _, err := r.app.DraftAnswer(t.Context(), n.Standing.Open[0].ID, "Wir schauen nach.", false, "vera"); err != nil {
 		t.Fatal(err)
 	}
-	if n = r.next(pipeline.NextAsk{Author: "site:anna"}); n.Standing.Pending != flow.Draft || !barred(n, "reply_public") {
+	if n = r.next(pipeline.NextAsk{Author: "site:berta"}); n.Standing.Pending != flow.Draft || !barred(n, "move_to_private") || n.Do.Action == "reply_public" {
 		t.Errorf("%+v %v", n.Standing, n.Forbidden)
 	}
 	if len(table[pipeline.HandleRow](r, "handle")) == 0 {

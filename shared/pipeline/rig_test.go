@@ -470,7 +470,7 @@ type site struct {
 }
 
 func (n *site) Info() network.Info {
-	return network.Info{Name: "site", Title: "Site", Origin: "https://site.example", Hook: []network.Field{{Name: "loud", Type: "flag"}}, HookSecrets: []network.Field{{Name: "secret"}},
+	return network.Info{Name: "site", Title: "Site", Private: true, Origin: "https://site.example", Hook: []network.Field{{Name: "loud", Type: "flag"}}, HookSecrets: []network.Field{{Name: "secret"}},
 		Secrets: []network.Field{{Name: "token"}}, Poll: n.poll, MaxText: cmp.Or(n.max, 40), Unit: "runes", Rules: n.rules, Buckets: n.buckets, Forged: n.forged}
 }
 

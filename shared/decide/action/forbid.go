@@ -33,7 +33,24 @@ func forbid(s Situation) *bars {
 		f.no("a small fault is no crisis", Escalate)
 	}
 	byIntent(s, f)
+	if !s.Old {
+		since(s, f)
+	}
 	return f
+}
+
+// since adds what an intent excludes since the second version.
+func since(s Situation, f *bars) {
+	switch {
+	case s.is("press") && !s.Feed:
+		f.no("the press waits for an answer", None)
+	case s.is("spam") && !s.Impostor && !s.Complaint && s.Severity < 2:
+		f.no("it looks like spam", OpenCase)
+	case s.is("chatter"):
+		f.no("nothing is asked of the brand", Advocate)
+	case s.is("idea") && s.Severity < 2:
+		f.no("a suggestion is no crisis", Escalate)
+	}
 }
 
 // present adds what stands against actions for reasons of who spoke, what is under way and what time it is.
@@ -76,6 +93,12 @@ func present(s Situation, f *bars) {
 	}
 	if s.Idle {
 		f.no("nothing of theirs is open", ReplyPublic, MoveToPrivate, CallBack, OpenCase, SendToSales, HideSpam, Escalate)
+		if s.Score < Multiplier {
+			f.no("nothing of theirs is open, and few listen to them", Thank, Advocate)
+		}
+		if s.Known || s.Moment == "" {
+			f.no("nothing of theirs is open", Identify)
+		}
 	}
 }
 
