@@ -60,7 +60,7 @@ func (w *draft) markets() bool {
 // Doubtful tells whether a text that was read as complaint or praise may as well be the other.
 func Doubtful(r text.Result) bool {
 	if r.Complaint {
-		return r.Sure < 0.5
+		return r.Sure < 0.8
 	}
 	return r.Sure >= 0.1
 }

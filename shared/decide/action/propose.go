@@ -32,6 +32,8 @@ func proposals(s Situation) []wish {
 		return complaint(s, numbered)
 	case s.is("churn"):
 		return []wish{{OpenCase, "wants to leave"}, {CallBack, ""}}
+	case s.is("purchase") && s.is("question") && !s.Old:
+		return []wish{{ReplyPublic, "asks something before buying: an answer where it was asked serves both"}, {SendToSales, "wants to buy, and asks"}, {CallBack, ""}}
 	case s.is("purchase"):
 		return []wish{{SendToSales, "wants to buy"}, {ReplyPublic, ""}, {CallBack, ""}}
 	case s.is("job"):
