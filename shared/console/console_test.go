@@ -268,6 +268,11 @@ func TestMasked(t *testing.T) {
 				}
 			}
 		}
+		for word, may := range map[string]bool{"offenwort": of.public, "geheimwort": of.priv} { // to find is to read
+			if found := g.do("GET", "/find?q="+word, nil).Body.String(); strings.Contains(found, `href="/mentions/`) != may {
+				t.Errorf("%v find by %s: %t", of.roles, word, !may)
+			}
+		}
 		if strings.Contains(all.String(), "Offenwort") != of.public || strings.Contains(all.String(), "Geheimwort") != of.priv {
 			t.Errorf("%v do not read what they may", of.roles)
 		}

@@ -3,10 +3,10 @@ package console
 // germanFailure is the German of the page of failures.
 var germanFailure = map[string]string{
 	"Look in what was said too": "Auch im Gesagten suchen",
-	"An example:":                     "Ein Beispiel:",
-	"By network":                      "Nach Netzwerk",
-	"for":                             "für",
-	"newest":                          "neueste",
+	"An example:":               "Ein Beispiel:",
+	"By network":                "Nach Netzwerk",
+	"for":                       "für",
+	"newest":                    "neueste",
 	"{0} of the {1} that were looked at would be sent again; there are about {2}; nothing was done": "{0} der {1} angesehenen würden noch einmal gesendet; es gibt etwa {2}; getan wurde nichts",
 	"{0} sent again": "{0} noch einmal gesendet",
 	"{0} would be sent again; nothing was done":                                    "{0} würden noch einmal gesendet; getan wurde nichts",
