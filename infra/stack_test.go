@@ -351,7 +351,7 @@ func TestAlarms(t *testing.T) {
 		}
 	}
 	want(t, "dashboards where none is wanted", len(synth(t, map[string]any{"dashboard": "false"}).all("AWS::CloudWatch::Dashboard")), 0)
-	want(t, "alarms without sums", len(synth(t, map[string]any{"sums": "false"}).all("AWS::CloudWatch::Alarm")), 9)
+	want(t, "alarms without sums", len(synth(t, map[string]any{"sums": "false"}).all("AWS::CloudWatch::Alarm")), 8)
 }
 
 // TestChoices looks at what the context changes.

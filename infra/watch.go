@@ -81,8 +81,8 @@ func (s *Stack) reasons() []alarm {
 		{name: "expiring-token", says: "A token runs out within a week and nobody renews it.", metric: s.measure(topology.MetricExpiring, "Maximum", 60), times: 1, silent: quiet},
 		{name: "quota", says: "At this pace a CRM's or network's daily quota will not last.", metric: s.measure(topology.MetricQuota, "Maximum", 15), above: 90, times: 2, silent: quiet},
 		{name: "crisis", says: "A brand is in crisis: many complain at once.", metric: s.measure(topology.MetricCrisis, "Maximum", 5), times: 1, silent: quiet},
-		{name: "refused", says: "Many calls of hooks are refused or throttled: a secret was changed, somebody tries, or the receivers are too few.", metric: s.answered("Url4xxCount"), above: 50, times: 3, silent: quiet},
-		{name: "not-taken", says: "Genuine webhooks were answered with an error.", metric: s.answered("Url5xxCount"), times: 2, silent: quiet},
+		{name: "refused", says: "Many calls of hooks are refused: a secret was changed, or somebody tries.", metric: s.measure(topology.MetricRefused, "Sum", 5), above: 50, times: 3, silent: quiet},
+		{name: "not-taken", says: "Genuine webhooks were answered with an error or throttled.", metric: s.lost(), times: 2, silent: quiet},
 		// At the end of a run that went well tick wakes report, every quarter of an hour: so one metric tells of a clock that is
 		// not woken, crashes, or runs out of time. What a queue wakes becomes dead letters.
 		{name: "clock", says: "No run of tick has gone well for half an hour: no polls, nothing parked is fed back.", above: 1, below: true, times: 2, silent: loud,
@@ -105,15 +105,14 @@ func (s *Stack) oldest(names ...string) awscloudwatch.IMetric {
 	return math("MAX(METRICS())", "oldest message", all, 5)
 }
 
-// answered counts the calls of hooks that AWS saw answered with 4xx or 5xx, also where the function crashed or was throttled.
-func (s *Stack) answered(url string) awscloudwatch.IMetric {
-	switch {
-	case s.api == nil:
-		return s.functions["receive"].Metric(jsii.String(url), every("Sum", 5))
-	case url == "Url4xxCount":
-		return s.api.MetricClientError(every("Sum", 5))
+// lost are genuine webhooks that their sender has to repeat: answered with 5xx, also when the function crashed, or throttled.
+func (s *Stack) lost() awscloudwatch.IMetric {
+	if s.api != nil { // which answers throttled calls with 5xx too
+		return s.api.MetricServerError(every("Sum", 5))
 	}
-	return s.api.MetricServerError(every("Sum", 5))
+	receive := s.functions["receive"]
+	return math("SUM(METRICS())", "not taken", map[string]awscloudwatch.IMetric{
+		"m0": receive.Metric(jsii.String("Url5xxCount"), every("Sum", 5)), "m1": receive.MetricThrottles(every("Sum", 5))}, 5)
 }
 
 func (s *Stack) dashboard() {

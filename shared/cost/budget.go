@@ -34,8 +34,8 @@ func Budgets() []Budget {
 		{Strangers, "other items", 2000, "mention and line; nothing that others wait for"},
 		{Idle, "USD in us-east-1", 1.50, "clock, report and listening"},
 		{Idle, "USD in eu-central-1", 1.55, "the same"},
-		{Idle, "USD in us-east-1 with alarms", 2.60, "11 metrics that alarms look at, 0.10 each, of which every account has ten free; so that less than 2 are paid"},
-		{Idle, "USD in eu-central-1 with alarms", 2.65, "the same"},
+		{Idle, "USD in us-east-1 with alarms", 2.70, "12 metrics that alarms look at, 0.10 each, of which every account has ten free; so that less than 2 are paid"},
+		{Idle, "USD in eu-central-1 with alarms", 2.75, "the same"},
 		{Idle, "USD in us-east-1 paid", 2.00, "what an account pays that has nothing else: a million calls of queues, ten metrics of alarms and the dashboard are free, at any age"},
 		{Idle, "USD in eu-central-1 paid", 2.00, "the same"},
 	}

@@ -25,4 +25,4 @@ const (
 )
 
 // AlarmMetrics is how many metrics the alarms of a stack look at; each is charged.
-const AlarmMetrics = 11
+const AlarmMetrics = 12
