@@ -13,7 +13,8 @@ import (
 func TestNextAction(t *testing.T) {
 	h := open(t)
 	h.said("m1", "anna", "Die Lampe ist kaputt, unverschämt!")
-	tool := h.tool("agent")
+	tool, reader := h.tool("agent"), h.tool("viewer")
+	wrote := h.store.puts.Load()
 	for _, key := range []url.Values{{"handle": {"@Anna"}}, {"handle": {"anna"}, "network": {"site"}}, {"author": {"site:anna"}}, {"mention": {"site:m1"}}} {
 		var n pipeline.Next
 		if code := tool.api("POST", "/next-action", key, &n); code != http.StatusOK || n.Do.Mention != "site:m1" || n.Do.Action == "" || len(n.Forbidden) == 0 || !n.Standing.Complaint || len(n.Standing.Open) != 1 {
@@ -27,7 +28,7 @@ func TestNextAction(t *testing.T) {
 		}
 	}
 	var seen pipeline.Next
-	if code := h.tool("viewer").api("POST", "/next-action", url.Values{"author": {"site:anna"}}, &seen); code != 200 || !strings.Contains(seen.Standing.Newest.Text, "Lampe") {
+	if code := reader.api("POST", "/next-action", url.Values{"author": {"site:anna"}}, &seen); code != 200 || !strings.Contains(seen.Standing.Newest.Text, "Lampe") {
 		t.Errorf("who reads: %d %+v", code, seen.Standing.Newest)
 	}
 	for _, wrong := range []url.Values{{}, {"handle": {"a"}, "author": {"site:anna"}}, {"crm": {"hub"}}, {"author": {"site:anna"}, "moment": {"dinner"}}} {
@@ -38,6 +39,9 @@ func TestNextAction(t *testing.T) {
 	var gone struct{ Error string }
 	if code := tool.api("POST", "/next-action", url.Values{"handle": {"nobody"}}, &gone); code != http.StatusNotFound || !strings.Contains(gone.Error, "looked at") {
 		t.Errorf("nobody: %d %s", code, gone.Error)
+	}
+	if n := h.store.puts.Load() - wrote; n > 0 {
+		t.Errorf("%d rows were written by asking", n)
 	}
 	if page := h.enter("viewer").get("/next/site:m1"); !strings.Contains(page, "it is a complaint") {
 		t.Errorf("the page gives no reasons: %.800s", page)

@@ -110,6 +110,17 @@ func (v vault) Set(_ context.Context, ref string, s flow.Secret) error {
 type counting struct {
 	store.Store
 	rows atomic.Int64
+	puts atomic.Int64 // rows written or deleted
+}
+
+func (c *counting) Put(ctx context.Context, items ...store.Item) []store.Result {
+	c.puts.Add(int64(len(items)))
+	return c.Store.Put(ctx, items...)
+}
+
+func (c *counting) Delete(ctx context.Context, items ...store.Item) []store.Result {
+	c.puts.Add(int64(len(items)))
+	return c.Store.Delete(ctx, items...)
 }
 
 func (c *counting) Get(ctx context.Context, keys ...store.Key) ([]store.Item, error) {
