@@ -25,12 +25,15 @@ func (r *rig) next(ask pipeline.NextAsk) pipeline.Next {
 // Every key leads to the same person, and the answer says how things stand and what must not be done.
 func TestNext(t *testing.T) {
 	r := customer(t)
+	r.change(flow.Change{Object: "contact", Record: "1", Verb: "update", Fields: map[string]any{"@email": "anna@example.org", "@phone": "+49 30 901820"}})
+	r.run()
 	want := r.next(pipeline.NextAsk{Author: "site:anna"})
 	if want.Who.Person == "" || len(want.Standing.Open) == 0 || !want.Standing.Complaint || want.Do.Mention == "" || want.Do.Propensity != 1 || want.Do.Why == "" {
 		t.Fatalf("%+v", want)
 	}
 	for _, ask := range []pipeline.NextAsk{
-		{Handle: "@Anna_A"}, {Handle: "anna_a", Network: "site"}, {Email: "Anna@example.org"}, {Person: want.Who.Person}, {Mention: want.Do.Mention},
+		{Handle: "@Anna_A"}, {Handle: "anna_a", Network: "site"}, {Email: "Anna@example.org"}, {Phone: "+4930901820"}, {Phone: "030 901820"},
+		{CRM: "crm", ID: "contact/1"}, {Person: want.Who.Person}, {Mention: want.Do.Mention},
 	} {
 		got := r.next(ask)
 		if got.Who.Person != want.Who.Person || got.Do.Action != want.Do.Action {
