@@ -10,7 +10,10 @@ import (
 // calibrate sets slope and offset of each output (Platt scaling) and the probability from which it holds (the best F1), by
 // posts that the scoring models had not seen.
 func calibrate(w *text.Weights, data []example, scores [][text.Outputs]float64) {
-	for o := range text.Outputs {
+	for o := text.ToneOutput; o < text.Outputs; o++ {
+		w.Slope[o], w.From[o] = 1, 0.5
+	}
+	for o := range text.ToneOutput {
 		a, b := platt(data, scores, o)
 		w.Slope[o], w.Offset[o] = float32(a), float32(b)
 		w.From[o] = float32(threshold(data, scores, o, a, b))
@@ -19,13 +22,13 @@ func calibrate(w *text.Weights, data []example, scores [][text.Outputs]float64) 
 
 // platt fits p = 1/(1+exp(-(a z + b))) by descent, the targets drawn in as Platt has it, a held near one where there is little.
 func platt(data []example, scores [][text.Outputs]float64, o int) (a, b float64) {
-	n := 0.0
+	n, all := 0.0, 0.0
 	for i := range data {
-		if data[i].want[o] {
-			n++
+		if all += float64(data[i].weight); data[i].want[o] {
+			n += float64(data[i].weight)
 		}
 	}
-	yes, no := (n+1)/(n+2), 1/(float64(len(data))-n+2)
+	yes, no := (n+1)/(n+2), 1/(all-n+2)
 	a = 1
 	var sa, sb float64
 	for range 1500 {
@@ -36,7 +39,7 @@ func platt(data []example, scores [][text.Outputs]float64, o int) (a, b float64)
 			if data[i].want[o] {
 				y = yes
 			}
-			d := 1/(1+math.Exp(-(float64(a*z)+b))) - y
+			d := (1/(1+math.Exp(-(float64(a*z)+b))) - y) * float64(data[i].weight)
 			ga += float64(d * z)
 			gb += d
 		}
@@ -47,26 +50,29 @@ func platt(data []example, scores [][text.Outputs]float64, o int) (a, b float64)
 	return math.Max(a, 0.2), b
 }
 
-// threshold looks for the probability with the best F1; spam needs to be all but certain.
+// threshold looks for the probability with the best F1, for complaints the best F1.35; spam needs to be all but certain.
 func threshold(data []example, scores [][text.Outputs]float64, o int, a, b float64) float64 {
-	best, at := -1.0, 0.5
+	best, at, care := -1.0, 0.5, 1.0
+	if o == text.ComplaintOutput { // one that is missed costs more than one too many
+		care = 1.35 * 1.35
+	}
 	for step := 15; step <= 70; step++ {
 		from := float64(step) / 100
 		var hit, extra, missed float64
 		for i := range data {
-			p := 1 / (1 + math.Exp(-(float64(a*scores[i][o]) + b)))
+			p, weight := 1/(1+math.Exp(-(float64(a*scores[i][o])+b))), float64(data[i].weight)
 			switch {
 			case p >= from && data[i].want[o]:
-				hit++
+				hit += weight
 			case p >= from:
-				extra++
+				extra += weight
 			case data[i].want[o]:
-				missed++
+				missed += weight
 			}
 		}
-		f1 := 2 * hit / math.Max(2*hit+extra+missed, 1)
-		if f1 > best+1e-9 || f1 > best-1e-9 && math.Abs(from-0.5) < math.Abs(at-0.5) {
-			best, at = f1, from
+		f := (1 + care) * hit / math.Max((1+care)*hit+extra+care*missed, 1)
+		if f > best+1e-9 || f > best-1e-9 && math.Abs(from-0.5) < math.Abs(at-0.5) {
+			best, at = f, from
 		}
 	}
 	switch o {
@@ -84,7 +90,7 @@ func threshold(data []example, scores [][text.Outputs]float64, o int, a, b float
 
 // report prints what the left-out posts reach per output.
 func report(w *text.Weights, data []example, scores [][text.Outputs]float64) {
-	for o := range text.Outputs {
+	for o := range text.ToneOutput {
 		var hit, extra, missed float64
 		for i := range data {
 			p := 1 / (1 + math.Exp(-(float64(w.Slope[o])*scores[i][o] + float64(w.Offset[o]))))

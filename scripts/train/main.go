@@ -1,5 +1,5 @@
 // Command train makes the weights of the readers of text and language from labelled posts, the same to the byte from the same
-// data: go run ./scripts/train [-data DIR] [text] [language]. DATA.md lists what it reads, with hashes.
+// data: go run ./scripts/train [-data DIR] [text] [polarity] [language]. DATA.md lists what it reads, with hashes.
 package main
 
 import (
@@ -16,17 +16,19 @@ func main() {
 	flag.Parse()
 	what := flag.Args()
 	if len(what) == 0 {
-		what = []string{"language", "text"}
+		what = []string{"language", "polarity", "text"}
 	}
 	for _, w := range what {
 		var err error
 		switch w {
 		case "text":
 			err = finish("shared/decide/text/model.bin", *check, func() ([]byte, error) { return trainText(*data, *cross) })
+		case "polarity":
+			err = finish("shared/decide/text/polarity.bin", *check, func() ([]byte, error) { return polarList(*data) })
 		case "language":
 			err = finish("shared/decide/language/model.bin", *check, func() ([]byte, error) { return trainLanguage(*data) })
 		default:
-			err = fmt.Errorf("train %q: there are text and language", w)
+			err = fmt.Errorf("train %q: there are text, polarity and language", w)
 		}
 		if err != nil {
 			fmt.Fprintln(os.Stderr, err)

@@ -13,6 +13,7 @@ import (
 	"unicode"
 
 	"rapport/scripts/train/corpus"
+	"rapport/shared/decide/text"
 )
 
 // bare is a text without what a typist or a template varies: small letters alone.
@@ -133,5 +134,67 @@ func TestDataIsListed(t *testing.T) {
 	})
 	if err != nil {
 		t.Fatal(err)
+	}
+}
+
+// What a post about anything shows is no attitude to a brand.
+func TestToneInGeneral(t *testing.T) {
+	hand, _, err := gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	tones := map[string]int{}
+	for _, p := range hand {
+		if p.Intents[0] == "chatter" && p.Sentiment != "neutral" {
+			t.Errorf("%q: chatter, and %s toward the brand", p.Text, p.Sentiment)
+		}
+		tones[p.Tone]++
+	}
+	for _, tone := range []string{"positive", "neutral", "negative"} {
+		if tones[tone] < 200 {
+			t.Errorf("%d posts of tone %s", tones[tone], tone)
+		}
+	}
+}
+
+// Training may lean on one kind of evidence for the main intent; here it must find that the strongest output is it.
+func TestStackFindsTheMainIntent(t *testing.T) {
+	var w text.Weights
+	for o := range w.Slope {
+		w.Slope[o] = 1
+	}
+	var data []example
+	var scores [][text.Outputs]float64
+	for i := range 120 {
+		p := corpus.Post{Intents: []string{"question"}, Department: "service", Family: "a"}
+		var z [text.Outputs]float64
+		for o := range z {
+			z[o] = -3
+		}
+		at := 4 // the output for questions
+		if i%3 == 0 {
+			p.Intents, p.Department, at = []string{"purchase"}, "sales", 6
+		}
+		z[at] = 2
+		data, scores = append(data, example{post: p, weight: 1}), append(scores, z)
+	}
+	data = append(data, example{post: corpus.Post{Intents: []string{"spam"}, Family: "b"}})
+	scores = append(scores, [text.Outputs]float64{})
+	m := fitStack(&w, data, scores, func(x *example) bool { return x.post.Family == "b" })
+	var wide [text.Mains][text.StackWidth]float64
+	for c := range m {
+		for k, v := range m[c] {
+			wide[c][k] = float64(v)
+		}
+	}
+	for i := range 120 {
+		var x [text.StackWidth]float64
+		for k, v := range text.StackInput(&w, &scores[i], &data[i].dense) {
+			x[k] = float64(v)
+		}
+		p, want := softmax(&wide, &x), text.MainOf(data[i].post.Intents[0], data[i].post.Department)
+		if p[want] < 0.7 {
+			t.Fatalf("post %d: %.2f for its main intent: %.2f", i, p[want], p)
+		}
 	}
 }

@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"rapport/scripts/train/corpus"
+	"rapport/shared/decide/text"
 )
 
 // fetched reads a set of other people's making and holds it against its hash in DATA.md.
@@ -36,26 +37,32 @@ func fetched(dir, name string) ([]byte, error) {
 	return nil, fmt.Errorf("%s is not in DATA.md", name)
 }
 
-// wordLists gives words of known tone as the shortest of posts; the outputs of sentiment alone learn from them.
-func wordLists(dir string) ([]corpus.Post, error) {
-	b, err := fetched(dir, "vader-lexicon.txt")
-	if err != nil {
-		return nil, err
-	}
+// wordLists gives words of known tone as the shortest of posts; the outputs of sentiment and tone alone learn from them.
+func wordLists(list []text.Polar) []corpus.Post {
 	var out []corpus.Post
-	add := func(lang, word string, tone float64) {
-		if !telling(word) {
-			return
+	for _, w := range list {
+		if !telling(w.Word) {
+			continue
 		}
-		p := corpus.Post{Text: word, Lang: lang, Kind: "post", Sentiment: "neutral", Weight: 0.3, Family: "words"}
+		p := corpus.Post{Text: w.Word, Lang: w.Lang, Kind: "post", Sentiment: "neutral", Weight: 0.3, Family: "words"}
 		switch {
-		case tone > 0.8:
+		case w.Tone > 0.8:
 			p.Sentiment = "positive"
-		case tone < -0.8:
+		case w.Tone < -0.8:
 			p.Sentiment = "negative"
 		}
 		out = append(out, p)
 	}
+	return out
+}
+
+// toneWords reads the list of English words and the German one that was written here.
+func toneWords(dir string) ([]text.Polar, error) {
+	b, err := fetched(dir, "vader-lexicon.txt")
+	if err != nil {
+		return nil, err
+	}
+	var out []text.Polar
 	for line := range strings.Lines(string(b)) {
 		f := strings.Split(line, "\t")
 		if len(f) < 2 {
@@ -65,7 +72,7 @@ func wordLists(dir string) ([]corpus.Post, error) {
 		if err != nil {
 			return nil, fmt.Errorf("vader-lexicon.txt: %w", err)
 		}
-		add("en", f[0], tone)
+		out = append(out, text.Polar{Lang: "en", Word: f[0], Tone: tone})
 	}
 	if b, err = own.ReadFile("data/words-de.txt"); err != nil {
 		return nil, err
@@ -80,7 +87,7 @@ func wordLists(dir string) ([]corpus.Post, error) {
 			tone = -2
 		default:
 			for w := range strings.FieldsSeq(line) {
-				add("de", strings.ReplaceAll(w, "_", " "), tone)
+				out = append(out, text.Polar{Lang: "de", Word: strings.ReplaceAll(w, "_", " "), Tone: tone})
 			}
 		}
 	}

@@ -17,6 +17,7 @@ type Post struct {
 	Kind       string
 	Industry   string
 	Sentiment  string
+	Tone       string   // in general, whatever it is about; "" = as Sentiment, which is toward the brand
 	Intents    []string // the main one first
 	Severity   int
 	Department string

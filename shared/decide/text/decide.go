@@ -13,18 +13,22 @@ const (
 	atComplaint = 0
 	atQuestion  = 1
 	atPraise    = 2
+	atPurchase  = 3
+	atIdea      = 4
 	atChurn     = 5
 	atLegal     = 6
 	atPress     = 7
+	atJob       = 8
 	atSpam      = 9
 	atChatter   = 10
 )
 
 // decide makes a result of the model's probabilities. What the lexicon's rules alone know stays: danger, grief, stars.
 func (r *reading) decide(in Input, t *tokens, e *evidence, ruled Result) Result {
-	p := r.outputs(in.Rating)
+	p, odds := r.outputs(in.Rating)
+	mains := r.m.mains(&odds, &r.dense)
 	r.explain(t, e)
-	res := Result{Grief: ruled.Grief, Intents: r.choose(&p, in, e, &ruled)}
+	res := Result{Grief: ruled.Grief, Intents: r.choose(&p, &mains, in, e, &ruled)}
 	res.Sure = float64(p[outIntent+atComplaint])
 	for _, i := range res.Intents {
 		res.Complaint = res.Complaint || i == "complaint"
@@ -36,12 +40,12 @@ func (r *reading) decide(in Input, t *tokens, e *evidence, ruled Result) Result 
 	res.Polarity = float64(p[outPositive] - p[outNegative])
 	res.Sentiment = mood(&p, &res)
 	res.Severity = r.severity(&p, &res, ruled, e)
-	res.Department = department(&res, res.Severity < 2 && p[outProduct] >= r.m.from[outProduct] && in.Kind != "message")
+	res.Department = department(&res, res.Severity < 2 && mains[mainProduct] > mains[atComplaint])
 	return res
 }
 
 // choose lists the intents that hold, the main one first. Spam and chatter stand alone.
-func (r *reading) choose(p *[Outputs]float32, in Input, e *evidence, ruled *Result) []string {
+func (r *reading) choose(p *[Outputs]float32, mains *[Mains]float32, in Input, e *evidence, ruled *Result) []string {
 	danger := ruled.Severity == 3 && ruled.Complaint && !in.News     // words of danger outweigh what merely sounds like a headline
 	plain := ruled.Complaint && e.sum[hComplaint] >= 1.8 && !in.News // several hard words of reproach
 	holds := func(i int) bool {
@@ -53,36 +57,43 @@ func (r *reading) choose(p *[Outputs]float32, in Input, e *evidence, ruled *Resu
 		}
 		return p[outIntent+i] >= r.m.from[outIntent+i]
 	}
-	if holds(atSpam) && p[outIntent+atSpam] > p[outIntent+atComplaint] && e.sum[hComplaint] < 1.4 && ruled.Severity < 3 {
-		return []string{"spam"}
+	reproach := holds(atComplaint)
+	likely := *mains
+	if !holds(atSpam) || likely[atSpam] < spamFrom || e.sum[hComplaint] >= 1.4 || ruled.Severity == 3 {
+		likely[atSpam] = 0 // it is put aside only where there is hardly a doubt
 	}
-	out := make([]string, 0, 3)
-	best := 0
-	for i := range atSpam {
-		if p[outIntent+i] > p[outIntent+best] {
-			best = i
-		}
+	if danger {
+		likely[atPress], likely[atChatter], likely[atPraise] = 0, 0, 0
 	}
-	if chat := p[outIntent+atChatter]; chat > p[outIntent+best] && chat >= r.m.from[outIntent+atChatter] && !danger && !holds(atComplaint) {
-		return append(out, "chatter")
+	if reproach { // neither chat nor praise goes with a reproach
+		likely[atChatter], likely[atPraise] = 0, 0
 	}
-	for _, i := range order {
-		if !holds(i) || len(out) == 3 || len(out) > 0 && excluded(i, out, p) {
-			continue
-		}
-		out = append(out, intents[i])
+	first := likeliest(&likely)
+	stars := in.Rating == 1 || in.Rating == 2
+	switch {
+	case first == mainProduct, first == atChatter && stars, first == atChurn && reproach && ruled.Complaint,
+		first == atQuestion && reproach, first == atIdea && reproach && p[outIntent+atComplaint] >= 0.5:
+		first = atComplaint
+	case first == atChurn && e.cues == 0: // who leaves need not reproach
+		reproach = reproach && p[outIntent+atComplaint] >= leavesFrom
 	}
-	if stars := in.Rating == 1 || in.Rating == 2; stars && len(out) == 0 {
-		return append(out, "complaint")
-	}
-	if len(out) > 0 {
+	out := append(make([]string, 0, 3), intents[first])
+	if first == atSpam || first == atChatter {
 		return out
 	}
-	if p[outIntent+best] > p[outIntent+atChatter] {
-		return append(out, intents[best])
+	for _, i := range order {
+		if i != first && len(out) < 3 && holds(i) && !excluded(i, out, p) && (reproach || i != atComplaint) {
+			out = append(out, intents[i])
+		}
 	}
-	return append(out, "chatter")
+	return out
 }
+
+// leavesFrom is how likely a complaint must be where somebody leaves and the lexicon finds no reproach.
+const leavesFrom = 0.75
+
+// spamFrom is how likely the main intent must be spam.
+const spamFrom = 0.6
 
 // plainFrom is how likely a complaint must be where the lexicon has no doubt.
 const plainFrom = 0.12
@@ -114,6 +125,9 @@ func mood(p *[Outputs]float32, r *Result) string {
 		return "positive"
 	case r.Intents[0] == "spam":
 		r.Polarity = 0
+		return "neutral"
+	case r.Intents[0] == "churn" && p[outNegative] > p[outPositive]: // who leaves without a reproach bears none
+		r.Polarity = max(r.Polarity, -0.2)
 		return "neutral"
 	case p[outNegative] > p[outNeutral] && p[outNegative] > p[outPositive]:
 		return "negative"

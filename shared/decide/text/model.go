@@ -18,7 +18,8 @@ var weights string
 // Buckets is how many rows of weights there are for hashed features.
 const Buckets = 1 << 16
 
-// Outputs of the model, in this order: three of sentiment, then the intents, then severity and department.
+// Outputs of the model, in this order: three of sentiment toward the brand, then the intents, severity and department, and
+// three of the tone in general, which the others look at.
 const (
 	outNegative = iota
 	outNeutral
@@ -27,19 +28,24 @@ const (
 	outSevere  = iota + 10 // at least 2
 	outDanger              // 3
 	outProduct             // for the department product
-	Outputs
+	outTone                // negative, neutral, positive, whatever the text is about
+	Outputs    = outTone + 3
 )
 
 // Intents in the order of the model's outputs.
 var intents = [...]string{"complaint", "question", "praise", "purchase", "idea", "churn", "legal", "press", "job", "spam", "chatter"}
 
-// Dense is how many features are numbers.
-const Dense = 64
+// Dense is how many features are numbers. The last two are the tone in general, known when the others are.
+const (
+	Dense    = outDense + 2
+	polarAt  = 62
+	outDense = polarAt + polarFeatures
+)
 
 // headerLength is what precedes the hashed weights: a mark, then scales, biases, calibration, thresholds and dense weights.
 const (
-	mark         = "rapport text 1\n\x00"
-	headerFloats = Outputs*5 + Dense*Outputs
+	mark         = "rapport text 2\n\x00"
+	headerFloats = Outputs*5 + Dense*Outputs + Mains*StackWidth
 	headerLength = len(mark) + 4*headerFloats + Buckets/8
 	modelLength  = headerLength + Buckets*Outputs
 )
@@ -52,6 +58,7 @@ type model struct {
 	offset  [Outputs]float32
 	from    [Outputs]float32 // from which probability an output holds
 	dense   [Dense][Outputs]float32
+	stack   [Mains][StackWidth]float32
 	present string // one bit per bucket: has any weight
 	rows    string // int8
 }
@@ -69,6 +76,9 @@ func load(data string) (*model, error) {
 	for i := range m.dense {
 		at = floats(data, at, m.dense[i][:])
 	}
+	for i := range m.stack {
+		at = floats(data, at, m.stack[i][:])
+	}
 	m.present, m.rows = data[at:headerLength], data[headerLength:]
 	return m, nil
 }
@@ -85,6 +95,7 @@ func floats(data string, at int, into []float32) int {
 type Weights struct {
 	Bias, Slope, Offset, From [Outputs]float32
 	Dense                     [Dense][Outputs]float32
+	Stack                     [Mains][StackWidth]float32
 	Rows                      [][Outputs]float32 // Buckets of them
 }
 
@@ -115,6 +126,9 @@ func (w *Weights) Encode() []byte {
 	}
 	for i := range w.Dense {
 		put(w.Dense[i][:])
+	}
+	for i := range w.Stack {
+		put(w.Stack[i][:])
 	}
 	present := make([]byte, Buckets/8)
 	rows := make([]byte, 0, Buckets*Outputs)
@@ -304,25 +318,30 @@ func (r *reading) numbers(in Input, t *tokens, e *evidence, ruled *Result) {
 	set(e.cues > 1)
 	set(e.strong >= 1)
 	d[at] = min(e.pos, 3) / 2
+	t.polarity(in.Lang, d[polarAt:outDense])
 }
 
-// outputs gives the calibrated probabilities. Stars are no part of training: they move the odds.
-func (r *reading) outputs(rating int) (p [Outputs]float32) {
+// outputs gives the calibrated probabilities, and the odds they are of. Stars are no part of training: they move the odds.
+func (r *reading) outputs(rating int) (p, z [Outputs]float32) {
 	m := r.m
-	var z [Outputs]float32
 	norm := 1 / float32(math.Sqrt(float64(max(r.n, 1))))
 	for o := range z {
 		z[o] = m.bias[o] + float32(r.sum[o])*m.scale[o]*norm
 	}
-	for i, v := range r.dense {
-		if v == 0 {
-			continue
-		}
-		row := &m.dense[i]
-		for o := range z {
-			z[o] += v * row[o]
+	add := func(i int) {
+		if v := r.dense[i]; v != 0 {
+			row := &m.dense[i]
+			for o := range z {
+				z[o] += v * row[o]
+			}
 		}
 	}
+	for i := range outDense {
+		add(i)
+	}
+	r.dense[outDense], r.dense[outDense+1] = Toned(z[outTone], z[outTone+1], z[outTone+2])
+	add(outDense)
+	add(outDense + 1)
 	switch {
 	case rating == 1 || rating == 2:
 		z[outIntent+atComplaint] += starred
@@ -334,13 +353,22 @@ func (r *reading) outputs(rating int) (p [Outputs]float32) {
 		z[outIntent+atPraise] += starred
 	}
 	for o := range p {
-		p[o] = float32(logistic(float64(m.slope[o]*z[o] + m.offset[o])))
+		z[o] = m.slope[o]*z[o] + m.offset[o]
+		p[o] = float32(logistic(float64(z[o])))
 	}
-	sum := p[outNegative] + p[outNeutral] + p[outPositive]
-	for o := outNegative; o <= outPositive; o++ {
-		p[o] /= max(sum, 1e-6)
+	for _, first := range [...]int{outNegative, outTone} {
+		sum := p[first] + p[first+1] + p[first+2]
+		for o := first; o < first+3; o++ {
+			p[o] /= max(sum, 1e-6)
+		}
 	}
-	return p
+	return p, z
+}
+
+// Toned makes of the tone in general, as odds, the two numbers that the other outputs look at: which way, and how much.
+func Toned(negative, neutral, positive float32) (way, much float32) {
+	draw := func(z float32) float32 { return max(min(z, 4), -4) / 4 }
+	return draw(positive - negative), -draw(neutral)
 }
 
 // starred is what stars add, as a logarithm of odds.
@@ -357,12 +385,15 @@ func (r *Reader) Signals(in Input) (hashed []uint32, dense [Dense]float32) {
 	return x.keep, x.dense
 }
 
-// Outputs that must be surer than others.
+// Outputs that training treats in a way of their own.
 const (
-	SpamOutput    = outIntent + atSpam
-	SevereOutput  = outSevere
-	DangerOutput  = outDanger
-	ProductOutput = outProduct
+	ComplaintOutput = outIntent + atComplaint
+	SpamOutput      = outIntent + atSpam
+	SevereOutput    = outSevere
+	DangerOutput    = outDanger
+	ProductOutput   = outProduct
+	ToneOutput      = outTone  // and the two after it
+	ToneDense       = outDense // and the one after it
 )
 
 // OutputName names an output.
@@ -373,7 +404,7 @@ func OutputName(o int) string {
 	case o < outSevere:
 		return intents[o-outIntent]
 	}
-	return [...]string{"severe", "danger", "product"}[o-outSevere]
+	return [...]string{"severe", "danger", "product", "tone -", "tone 0", "tone +"}[o-outSevere]
 }
 
 // Wanted gives what the outputs should be for a label.
@@ -384,5 +415,6 @@ func Wanted(sentiment string, labels []string, severity int, department string) 
 	}
 	out[outSevere], out[outDanger] = severity >= 2, severity >= 3
 	out[outProduct] = department == "product" && slices.Contains(labels, "complaint")
+	copy(out[outTone:], out[:outIntent])
 	return out
 }

@@ -41,6 +41,7 @@ type Result struct {
 type Reader struct {
 	lexicon *lexicon
 	model   *model // nil = the lexicon's rules alone decide
+	polar   polar
 	known   *memo.Cache[known]
 }
 
@@ -49,6 +50,7 @@ type known struct {
 	begins []int32        // patterns that may begin with it
 	sum    [Outputs]int32 // of the model's weights of its features
 	n      int32          // how many they are
+	tones  [polarLangs]float32
 }
 
 // know looks all words up.
@@ -63,19 +65,19 @@ func (r *Reader) know(t *tokens) {
 				x.take(w.hash + 1)
 				x.groups(word)
 			}
-			return known{r.lexicon.begin(word), x.sum, int32(x.n)}
+			return known{r.lexicon.begin(word), x.sum, int32(x.n), r.polar.tones(word)}
 		})
 	}
 }
 
 // New makes a reader. An error is a mistake in the package's own lexicon.
 func New() (*Reader, error) {
-	return With(weights)
+	return With(weights, polarities)
 }
 
-// With makes a reader with other weights than the package's own, as scripts/train makes them.
-func With(model string) (*Reader, error) {
-	r, err := Rules()
+// With makes a reader with other weights and another list of polarity than the package's own, as scripts/train makes them.
+func With(model, list string) (*Reader, error) {
+	r, err := RulesWith(list)
 	if err != nil {
 		return nil, err
 	}
@@ -86,12 +88,19 @@ func With(model string) (*Reader, error) {
 }
 
 // Rules makes a reader that has the lexicon and its rules alone: what the trained model is compared with.
-func Rules() (*Reader, error) {
+func Rules() (*Reader, error) { return RulesWith(polarities) }
+
+// RulesWith makes such a reader with another list of polarity than the package's own, as EncodePolar makes it.
+func RulesWith(list string) (*Reader, error) {
 	l, err := parse(source)
 	if err != nil {
 		return nil, err
 	}
-	return &Reader{lexicon: l, known: memo.New[known](8192)}, nil
+	p, err := loadPolar(list)
+	if err != nil {
+		return nil, err
+	}
+	return &Reader{lexicon: l, polar: p, known: memo.New[known](8192)}, nil
 }
 
 // evidence is what the hits of one text add up to.
@@ -352,16 +361,12 @@ func (r *Reader) Tone(in Input) string {
 	x := reading{m: r.model}
 	x.scan(t)
 	x.numbers(in, t, e, &ruled)
-	p := x.outputs(in.Rating)
-	return tone(&p)
-}
-
-func tone(p *[Outputs]float32) string {
-	switch {
-	case p[outNegative] > p[outNeutral] && p[outNegative] > p[outPositive]:
-		return "negative"
-	case p[outPositive] > p[outNeutral]:
-		return "positive"
+	p, _ := x.outputs(in.Rating)
+	best := outTone
+	for o := outTone; o < Outputs; o++ {
+		if p[o]/r.model.from[o] > p[best]/r.model.from[best] {
+			best = o
+		}
 	}
-	return "neutral"
+	return [...]string{"negative", "neutral", "positive"}[best-outTone]
 }

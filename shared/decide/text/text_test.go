@@ -155,7 +155,7 @@ func TestKnownMistakes(t *testing.T) {
 
 func TestBrokenWeights(t *testing.T) {
 	for _, broken := range []string{"", "short", weights[:len(weights)-1], "x" + weights[1:]} {
-		if _, err := With(broken); err == nil || !strings.Contains(err.Error(), "scripts/train") {
+		if _, err := With(broken, polarities); err == nil || !strings.Contains(err.Error(), "scripts/train") {
 			t.Errorf("%d bytes: %v", len(broken), err)
 		}
 	}

@@ -40,6 +40,11 @@ func cut(text string) *tokens {
 			i++
 			continue
 		}
+		if n, emoji := emoticon(text[i:]); n > 0 {
+			t.symbol(i, n, emoji)
+			i += n
+			continue
+		}
 		r, size := utf8.DecodeRuneInString(text[i:])
 		switch {
 		case unicode.IsLetter(r) || r >= '0' && r <= '9':
@@ -73,7 +78,7 @@ func cut(text string) *tokens {
 		case r == ',' || r == ';' || r == ':' || r == '–' || r == '(' || r == ')':
 			clause = true
 		case r == '%' || r == '+' || r == '€' || r == '$' || r == '£' || symbol(r):
-			t.symbol(i, size)
+			t.symbol(i, size, text[i:i+size])
 		}
 		i += size
 	}
@@ -89,9 +94,10 @@ func symbol(r rune) bool {
 	return r >= 0x2600 && r <= 0x27bf || r == 0x2b50 || r == 0x2b55 || r >= 0x1f300 && r <= 0x1faff && (r < 0x1f3fb || r > 0x1f3ff)
 }
 
-func (t *tokens) symbol(at, size int) {
+// symbol adds an emoji or the like as a word; what stands in the text may be written otherwise.
+func (t *tokens) symbol(at, size int, emoji string) {
 	from := int32(len(t.folded))
-	t.folded = append(t.folded, t.text[at:at+size]...)
+	t.folded = append(t.folded, emoji...)
 	t.words = append(t.words, word{from: from, to: int32(len(t.folded)), start: int32(at), end: int32(at + size)})
 }
 

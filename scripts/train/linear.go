@@ -1,0 +1,147 @@
+package main
+
+import (
+	"math"
+	"sync"
+
+	"rapport/scripts/train/corpus"
+	"rapport/shared/decide/text"
+)
+
+// linear is a model in the making.
+type linear struct {
+	bias   [text.Outputs]float64
+	dense  [text.Dense][text.Outputs]float64
+	rows   [][text.Outputs]float64
+	square struct {
+		bias  [text.Outputs]float64
+		dense [text.Dense][text.Outputs]float64
+		rows  [][text.Outputs]float64
+	}
+}
+
+func (l *linear) raw(x *example, first, end int) (z [text.Outputs]float64) {
+	norm := 1 / math.Sqrt(float64(max(len(x.hashed), 1)))
+	for _, h := range x.hashed {
+		for o := first; o < end; o++ {
+			z[o] += l.rows[h][o]
+		}
+	}
+	for o := first; o < end; o++ {
+		z[o] = float64(z[o]*norm) + l.bias[o]
+	}
+	for i, v := range x.dense {
+		if v != 0 {
+			for o := first; o < end; o++ {
+				z[o] += float64(float64(v) * l.dense[i][o])
+			}
+		}
+	}
+	return z
+}
+
+// learn averages a few fits that saw the examples in other orders: less chance, the same size.
+func learn(data []example, rounds, epochs, first, end int) *linear {
+	fits := make([]*linear, rounds)
+	var wait sync.WaitGroup
+	for i := range fits {
+		wait.Go(func() { fits[i] = fitText(data, uint64(i), epochs, first, end) })
+	}
+	wait.Wait()
+	l := fits[0]
+	for o := range l.bias {
+		for _, f := range fits[1:] {
+			l.bias[o] += f.bias[o]
+			for i := range l.dense {
+				l.dense[i][o] += f.dense[i][o]
+			}
+			for h := range l.rows {
+				l.rows[h][o] += f.rows[h][o]
+			}
+		}
+		l.bias[o] /= float64(rounds)
+		for i := range l.dense {
+			l.dense[i][o] /= float64(rounds)
+		}
+		for h := range l.rows {
+			l.rows[h][o] /= float64(rounds)
+		}
+	}
+	return l
+}
+
+// fitText fits logistic regressions, one per output, by AdaGrad.
+func fitText(data []example, run uint64, epochs, first, end int) *linear {
+	l := &linear{rows: make([][text.Outputs]float64, text.Buckets)}
+	l.square.rows = make([][text.Outputs]float64, text.Buckets)
+	order := make([]int, len(data))
+	for i := range order {
+		order[i] = i
+	}
+	chance := corpus.Chance(seed + 1 + run*1000)
+	for range epochs {
+		corpus.Shuffle(&chance, order)
+		for _, i := range order {
+			x := &data[i]
+			if chance.Next(drop) == 0 {
+				bare := *x
+				clear(bare.dense[:32])
+				x = &bare
+			}
+			l.step(x, first, end)
+		}
+	}
+	return l
+}
+
+// step moves the weights by one example.
+func (l *linear) step(x *example, first, end int) {
+	z := l.raw(x, first, end)
+	norm := 1 / math.Sqrt(float64(max(len(x.hashed), 1)))
+	var g [text.Outputs]float64
+	for o := first; o < end; o++ {
+		y := 0.0
+		if x.want[o] {
+			y = 1
+		}
+		g[o] = (1/(1+math.Exp(-z[o])) - y) * float64(x.weight)
+	}
+	move := func(w, s *[text.Outputs]float64, v, shrink float64) {
+		for o := first; o < end; o++ {
+			if g[o] == 0 {
+				continue
+			}
+			d := float64(g[o]*v) + float64(shrink*w[o])
+			s[o] += float64(d * d)
+			w[o] -= rateFirst * d / (math.Sqrt(s[o]) + 1e-3)
+		}
+	}
+	for _, h := range x.hashed {
+		move(&l.rows[h], &l.square.rows[h], norm, 2e-4)
+	}
+	for i, v := range x.dense {
+		if v != 0 {
+			move(&l.dense[i], &l.square.dense[i], float64(v), 2e-4)
+		}
+	}
+	move(&l.bias, &l.square.bias, 1, 0)
+}
+
+// rounded gives the weights in the form that is stored.
+func (l *linear) rounded() *text.Weights {
+	w := &text.Weights{Rows: make([][text.Outputs]float32, text.Buckets)}
+	for o := range l.bias {
+		w.Bias[o] = float32(l.bias[o])
+	}
+	for i := range l.dense {
+		for o, v := range l.dense[i] {
+			w.Dense[i][o] = float32(v)
+		}
+	}
+	for i := range l.rows {
+		for o, v := range l.rows[i] {
+			w.Rows[i][o] = float32(v)
+		}
+	}
+	return w
+}
