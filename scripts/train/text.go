@@ -62,8 +62,10 @@ func gather() (hand, more []corpus.Post, err error) {
 		}
 		hand = append(hand, posts...)
 	}
-	for i := range hand { // groups that hold all there is of an intent are parted
-		switch p := &hand[i]; p.Industry {
+	for i := range hand {
+		p := &hand[i]
+		p.Part = i%folds + 1
+		switch p.Industry { // groups that hold all there is of an intent are parted
 		case "chatter", "press", "legal", "job", "garden", "appliance", "insurance-other", "subscription", "subway", "swimming":
 			p.Family += fmt.Sprint(" ", i%folds)
 		}
@@ -134,66 +136,74 @@ func trainText(dir string, cross bool) ([]byte, error) {
 		}
 	}
 
-	families, scores, folded := leaveOut(a, b, general)
+	scores, _ := leaveOut(a, b, general, func(p *corpus.Post) int { return p.Part - 1 })
 	w := learn(slices.Concat(a, b), rounds, epochs, 0, text.ToneOutput)
 	w.join(general)
 	out := w.rounded()
-	calibrate(out, a, scores)
+	brand, said := aboutBrands(a, scores)
+	calibrate(out, brand, said)
 	out.Stack = fitStack(out, a, scores, func(*example) bool { return false })
 	if cross {
 		report(out, a, scores)
-		return out.Encode(), leftOut(folded, out, list, a, scores, families)
+		return out.Encode(), crossed(out, list, a, b, general)
 	}
 	return out.Encode(), nil
 }
 
-// leaveOut has the posts of each industry judged by a model that saw none of it: what calibration and thresholds are set by.
-func leaveOut(a, b []example, general *linear) (families map[string]int, scores [][text.Outputs]float64, folded []*text.Weights) {
-	families = map[string]int{}
-	for _, x := range a {
-		if _, ok := families[x.post.Family]; !ok {
-			families[x.post.Family] = len(families) % folds
-		}
-	}
+// leaveOut has each part of the posts judged by a model that saw none of it. part gives a post's, below 0 for one that is in no part.
+func leaveOut(a, b []example, general *linear, part func(*corpus.Post) int) (scores [][text.Outputs]float64, folded []*text.Weights) {
 	scores = make([][text.Outputs]float64, len(a))
 	folded = make([]*text.Weights, folds)
 	var wait sync.WaitGroup
 	for f := range folds {
 		wait.Go(func() {
-			var part []example
+			var rest []example
 			for _, x := range slices.Concat(a, b) {
-				if k, ok := families[x.post.Family]; !ok || k != f {
-					part = append(part, x)
+				if part(&x.post) != f {
+					rest = append(rest, x)
 				}
 			}
-			w := learn(part, 1, epochs, 0, text.ToneOutput)
+			w := learn(rest, 1, epochs, 0, text.ToneOutput)
 			w.join(general)
-			for i, x := range a {
-				if families[x.post.Family] == f {
-					scores[i] = w.raw(&x, 0, text.Outputs)
+			for i := range a {
+				if part(&a[i].post) == f {
+					scores[i] = w.raw(&a[i], 0, text.Outputs)
 				}
 			}
 			folded[f] = w.rounded()
 		})
 	}
 	wait.Wait()
-	return families, scores, folded
+	return scores, folded
 }
 
-// leftOut prints what whole readers reach on the posts of industries that they had not seen: of all posts, and of those that
+// crossed prints what whole readers reach on the posts of industries that they had not seen: of all posts, and of those that
 // say plainly what they mean.
-func leftOut(folded []*text.Weights, out *text.Weights, list []byte, a []example, scores [][text.Outputs]float64, families map[string]int) error {
+func crossed(out *text.Weights, list []byte, a, b []example, general *linear) error {
+	families := map[string]int{}
+	for _, x := range a {
+		if _, ok := families[x.post.Family]; !ok {
+			families[x.post.Family] = len(families) % folds
+		}
+	}
+	industry := func(p *corpus.Post) int {
+		if f, ok := families[p.Family]; ok {
+			return f
+		}
+		return -1
+	}
+	scores, folded := leaveOut(a, b, general, industry)
 	var sums [2]*gauge.Tally
 	for f, w := range folded {
 		w.Slope, w.Offset, w.From = out.Slope, out.Offset, out.From
-		w.Stack = fitStack(w, a, scores, func(x *example) bool { return families[x.post.Family] == f })
+		w.Stack = fitStack(w, a, scores, func(x *example) bool { return industry(&x.post) == f })
 		r, err := text.With(string(w.Encode()), string(list))
 		if err != nil {
 			return err
 		}
 		var sets [2][]corpus.Post
 		for _, x := range a {
-			if families[x.post.Family] != f {
+			if industry(&x.post) != f {
 				continue
 			}
 			sets[0] = append(sets[0], x.post)
@@ -213,4 +223,14 @@ func leftOut(folded []*text.Weights, out *text.Weights, list []byte, a []example
 			gauge.Macro(t.Sentiment, gauge.Counts.F1), float64(t.Severity)/float64(t.Complaints), t.Calibration(), gauge.PerIntent(t))
 	}
 	return nil
+}
+
+// aboutBrands gives the posts that a brand may be reached by: those by which probabilities are set.
+func aboutBrands(data []example, scores [][text.Outputs]float64) (brand []example, said [][text.Outputs]float64) {
+	for i, x := range data {
+		if x.post.Tone == "" {
+			brand, said = append(brand, x), append(said, scores[i])
+		}
+	}
+	return brand, said
 }

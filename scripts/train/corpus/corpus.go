@@ -22,6 +22,7 @@ type Post struct {
 	Severity   int
 	Department string
 	Family     string // posts of one family are never parted between training and what checks it
+	Part       int    // a number from 1 on that a post and what is made of it share, 0 = none
 	Weight     float64
 }
 

@@ -40,14 +40,14 @@ func (r *reading) decide(in Input, t *tokens, e *evidence, ruled Result) Result 
 	res.Polarity = float64(p[outPositive] - p[outNegative])
 	res.Sentiment = mood(&p, &res)
 	res.Severity = r.severity(&p, &res, ruled, e)
-	res.Department = department(&res, res.Severity < 2 && mains[mainProduct] > mains[atComplaint])
+	res.Department = department(&res, res.Severity < 2 && mains[mainProduct] > productFrom*mains[atComplaint])
 	return res
 }
 
 // choose lists the intents that hold, the main one first. Spam and chatter stand alone.
 func (r *reading) choose(p *[Outputs]float32, mains *[Mains]float32, in Input, e *evidence, ruled *Result) []string {
-	danger := ruled.Severity == 3 && ruled.Complaint && !in.News     // words of danger outweigh what merely sounds like a headline
-	plain := ruled.Complaint && e.sum[hComplaint] >= 1.8 && !in.News // several hard words of reproach
+	danger := ruled.Severity == 3 && ruled.Complaint && !in.News // words of danger outweigh what merely sounds like a headline
+	plain := ruled.Complaint && !in.News                         // the lexicon's rules find a reproach too
 	holds := func(i int) bool {
 		switch {
 		case i == atComplaint && (danger || plain && p[outIntent+i] > plainFrom):
@@ -92,10 +92,14 @@ func (r *reading) choose(p *[Outputs]float32, mains *[Mains]float32, in Input, e
 // leavesFrom is how likely a complaint must be where somebody leaves and the lexicon finds no reproach.
 const leavesFrom = 0.75
 
+// productFrom is how many times likelier than another one a complaint about the product itself must be: training has what is
+// rare count more.
+const productFrom = 2
+
 // spamFrom is how likely the main intent must be spam.
 const spamFrom = 0.6
 
-// plainFrom is how likely a complaint must be where the lexicon has no doubt.
+// plainFrom is how likely a complaint must be where the lexicon's rules find one by themselves.
 const plainFrom = 0.12
 
 // excluded tells which intents do not go with those that are there already.
