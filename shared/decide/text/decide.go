@@ -94,7 +94,7 @@ const leavesFrom = 0.75
 
 // productFrom is how many times likelier than another one a complaint about the product itself must be: training has what is
 // rare count more.
-const productFrom = 2
+const productFrom = 2.5
 
 // spamFrom is how likely the main intent must be spam.
 const spamFrom = 0.6
