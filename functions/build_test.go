@@ -134,6 +134,8 @@ func bound(function string) size {
 	switch function {
 	case "receive":
 		return size{9, 3.5}
+	case "deliver": // writes to every CRM
+		return size{13.8, 5.9}
 	case "poll": // parses what every network sends, feeds among it
 		return size{14.1, 6.2}
 	case "enrich": // parses what every network sends, and asks the networks and the CRMs

@@ -353,7 +353,9 @@ func (w *world) remains(o *one) bool {
 	if a := w.authors[o.event.Mention.Author.ID]; a != nil {
 		a.Value.Objected = true
 	}
-	o.remains = true
+	if o.remains = true; exists(m) {
+		o.whose = m.Value.Mention.Author.ID
+	}
 	return true
 }
 

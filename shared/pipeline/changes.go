@@ -229,8 +229,8 @@ func (p *Pipeline) answer(ctx context.Context, conf config.Account, of flow.Conv
 		if text, private, err = p.readReply(ctx, conf, c); err != nil {
 			return err
 		}
-		if text == "" {
-			return p.wakeAsked(ctx, of.ID)
+		if err = p.wakeAsked(ctx, of.ID); err != nil || text == "" { // what an attempt read that died may be replaced since
+			return err
 		}
 	}
 	return p.ask(ctx, conf, of, text, private, c)

@@ -81,7 +81,7 @@ func failAll(todo []*one, err error) []failure {
 // reset makes an event ready for another round.
 func (o *one) reset() *one {
 	o.lost = true
-	o.settled, o.resumed, o.known, o.left, o.remains, o.inputs, o.made = false, false, false, false, false, nil, nil
+	o.settled, o.resumed, o.known, o.left, o.remains, o.whose, o.inputs, o.made = false, false, false, false, false, "", nil, nil
 	o.line.Outcome, o.line.Reason, o.line.Deliveries, o.line.Archive, o.line.Gist = "", "", nil, "", nil
 	return o
 }
@@ -186,7 +186,8 @@ func (p *Pipeline) quell(ctx context.Context, lines []*one, failed []failure) ([
 		var err error
 		if author := o.event.Mention.Author.ID; o.line.Exchange != "" || o.remains {
 			row, rerr := p.conversations.One(ctx, cmp.Or(o.line.Exchange, "-"), current)
-			if err = rerr; err == nil && (o.remains || row.Version > 0 && !row.Value.Erased && row.Value.Conversation.Author.ID == author) {
+			author = cmp.Or(author, o.whose)
+			if err = rerr; err == nil && author != "" && (o.remains || row.Version > 0 && !row.Value.Erased && row.Value.Conversation.Author.ID == author) {
 				id := "objection-" + o.env.Receipt
 				_, err = p.Start(ctx, JobRow{ID: id, Kind: "erase", From: o.env.At.Add(-time.Hour),
 					Erasure: flow.Erasure{ID: id, Author: author, Reason: "objection", At: p.now()}})

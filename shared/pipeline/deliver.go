@@ -46,6 +46,7 @@ type want struct {
 	revision int64                // of what it shows; 0 = a mention's first, which nobody else writes
 	journal  store.Row[RecordRow] // where several may write it
 	prints   map[string]string    // of a mention's first revision, which has no journal
+	maybe    map[string][]string  // what earlier revisions may have written, where that stands nowhere
 	leveled  bool
 	brand    string
 	release  func()
@@ -280,7 +281,7 @@ func (b *delivering) complete(t *task) {
 }
 
 // stale is the age from which a message may be a late copy of one that was settled, and a human may have been at the record.
-const stale = time.Minute
+const stale = 10 * time.Second
 
 // refresh reads the lines of tasks that came before, or that come late, so that what is settled is not written again.
 func (b *delivering) refresh(ctx context.Context) error {

@@ -48,6 +48,7 @@ type one struct {
 	late     error         // it was tried for so long that it is given up
 	again    bool          // its message was handed out before
 	remains  bool          // an attempt left something of an author who is erased already
+	whose    string        // that author, where the event names none
 	left     bool          // its conversation showed what is deleted, and CRMs may have been told
 }
 

@@ -157,6 +157,11 @@ func (b *delivering) spare(ctx context.Context) error {
 		if w.state != "" || w.err != nil || !w.compared() && len(w.others()) == 0 {
 			continue
 		}
+		if w.compared() && !w.knows() {
+			if w.err = b.foregone(ctx, w); w.err != nil {
+				continue
+			}
+		}
 		if groups[w.record.Object] == nil {
 			objects = append(objects, w.record.Object)
 		}
@@ -178,10 +183,12 @@ func (b *delivering) spare(ctx context.Context) error {
 }
 
 // compared tells whether a record is compared with what we wrote before.
-func (w *want) compared() bool { return len(w.target.human) > 0 && w.knows() }
+func (w *want) compared() bool {
+	return len(w.target.human) > 0 && (w.knows() || w.kind == flow.KindMention && w.leveled)
+}
 
-// knows tells whether it can be told what we wrote into the record before. Of a mention's first revision that was never
-// settled nobody knows; what stands there is taken for ours.
+// knows tells whether it stands written down what we wrote into the record before. Of a mention's first revision that was never
+// settled, or that left the record to a later one, it does not.
 func (w *want) knows() bool {
 	switch {
 	case w.patch != nil:
@@ -272,7 +279,7 @@ func (b *delivering) compare(w *want, row crm.Row) {
 		if was == "" && j.Written == 0 {
 			was = w.prints[f]
 		}
-		ours := now == was || now == b.p.print(want) || slices.Contains(strings.Fields(j.Intents[f]), now)
+		ours := now == was || now == b.p.print(want) || slices.Contains(strings.Fields(j.Intents[f]), now) || slices.Contains(w.maybe[f], now)
 		if !ours || slices.Contains(j.Human, f) {
 			delete(w.record.Fields, f)
 			w.human = append(w.human, f)

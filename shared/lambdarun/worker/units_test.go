@@ -173,7 +173,7 @@ func usage(n map[string]float64) cost.Usage {
 var (
 	chatter = []string{
 		"Heute die erste Runde mit dem Nordlicht gedreht. Läuft ruhig, bremst gut, und der Akku hält, was er verspricht. Morgen geht es an den Deich.",
-		"Lovely evening ride along the canal, the saddle is a big step up from the old one. Pictures tomorrow, when the light is better.",
+		"Lovely evening ride along the canal, the new saddle is wonderful. Pictures tomorrow.",
 		"Sonntagsrunde: 62 km, Gegenwind, Kuchen. Das Nordlicht hat alles mitgemacht. 😍 Nächste Woche wieder, diesmal mit den Kindern und dem Anhänger.",
 	}
 	trouble = []string{
