@@ -320,7 +320,9 @@ func TestBrokenTwins(t *testing.T) {
 			})}
 		}},
 		"redrives nothing": {"redrive", func(*memory.Queue) *twin {
-			return &twin{redrive: func(_ context.Context, _ queue.Lane, limit int, _ func(string) bool) (int, error) { return min(limit, 3), nil }}
+			return &twin{redrive: func(_ context.Context, _ queue.Lane, limit int, _ func(string) bool) (int, error) {
+				return min(limit, 3), nil
+			}}
 		}},
 		"redrives too much": {"redrive", func(q *memory.Queue) *twin {
 			return &twin{redrive: func(ctx context.Context, lane queue.Lane, limit int, _ func(string) bool) (int, error) {
