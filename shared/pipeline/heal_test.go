@@ -315,3 +315,27 @@ func TestMetaHealsItself(t *testing.T) {
 		t.Errorf("with a new token: %s", c.Gap.Tell())
 	}
 }
+
+// Who waits for the next day because a budget is used up is read at once where another configuration may have raised it.
+func TestARaisedBudgetIsSeen(t *testing.T) {
+	r := newRig(t, options{})
+	asked := 0
+	var refused error
+	r.net.pages = func(string) (pageType, error) {
+		asked++
+		return pageType{}, refused
+	}
+	refused = fault.Wait(fault.QuotaExhausted, 10*time.Hour, "the daily budget is used up")
+	r.live(10*time.Minute, time.Minute)
+	before := asked
+	r.live(10*time.Minute, time.Minute)
+	if asked != before || before == 0 {
+		t.Errorf("asked %d times, then %d: it waits for the next day", before, asked)
+	}
+	refused = nil
+	r.publish(strings.Replace(basic, "budget: 1", "budget: 9", 1))
+	r.live(2*time.Minute, time.Minute)
+	if asked == before {
+		t.Error("with another configuration it still waits")
+	}
+}

@@ -68,7 +68,7 @@ func (p *Pipeline) poll(ctx context.Context, t pollTask) error {
 	for range maxPages {
 		page, err := p.page(ctx, plan, conf, t.CRM, read, buckets, row.Value.Cursor)
 		if err != nil {
-			return p.postpone(ctx, &row, every, err)
+			return p.postpone(ctx, &row, every, plan.Doc.Hash, err)
 		}
 		moved := page.Cursor != row.Value.Cursor
 		wait := every
@@ -144,10 +144,10 @@ func interval(conf config.Account, usual time.Duration) time.Duration {
 }
 
 // postpone notes why a poll failed and when it is tried again. The message itself is done: the row owns the account.
-func (p *Pipeline) postpone(ctx context.Context, row *store.Row[AccountRow], every time.Duration, cause error) error {
+func (p *Pipeline) postpone(ctx context.Context, row *store.Row[AccountRow], every time.Duration, config string, cause error) error {
 	v := &row.Value
 	v.Fails++
-	v.Problem, v.Kind = cause.Error(), fault.Of(cause).String()
+	v.Problem, v.Kind, v.Config = cause.Error(), fault.Of(cause).String(), config
 	if v.Bad.IsZero() {
 		v.Bad = p.now()
 	}

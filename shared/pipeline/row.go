@@ -136,9 +136,10 @@ type AccountRow struct {
 	Last    time.Time `json:"last"` // when it last worked
 	Fails   int       `json:"fails,omitempty"`
 	Problem string    `json:"problem,omitempty"`
-	Kind    string    `json:"kind,omitempty"` // of the problem's fault
-	Bad     time.Time `json:"bad,omitzero"`   // since when it is amiss
-	Gap     Gap       `json:"gap,omitzero"`   // the last one
+	Kind    string    `json:"kind,omitempty"`   // of the problem's fault
+	Config  string    `json:"config,omitempty"` // hash of the configuration that it failed with
+	Bad     time.Time `json:"bad,omitzero"`     // since when it is amiss
+	Gap     Gap       `json:"gap,omitzero"`     // the last one
 }
 
 // Gap is a stretch in which an account told nothing, or not everything, and what was fetched of it afterwards.

@@ -243,7 +243,7 @@ func operated() []Type {
 		kind("pipeline.Closure", "that an account takes nothing now, and why", "dass ein Konto gerade nichts annimmt, und warum",
 			is(Operational, Nobody, Operation, "kind reason since until probes fields")),
 		kind("pipeline.AccountRow", "how far an account was read, and what is amiss", "wie weit ein Konto gelesen ist, und was fehlt",
-			is(Operational, Nobody, Operation, "cursor next last fails problem kind bad"), parts("gap")),
+			is(Operational, Nobody, Operation, "cursor next last fails problem kind config bad"), parts("gap")),
 		kind("pipeline.Gap", "a stretch in which an account told nothing", "eine Zeit, in der ein Konto nichts meldete",
 			is(Operational, Nobody, Operation, "from to events job note")),
 		kind("pipeline.TokenRow", "an account's access, encrypted", "der Zugang eines Kontos, verschlüsselt",
