@@ -49,26 +49,14 @@ func (c *Console) tryRule(q *request) (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	rows, err := c.recentRows(q, ruleSamples)
+	err = c.tryOn(q, out, name, func(row) bool { return true }, func(r row) bool {
+		m := r.raw
+		hit, err := program.True(decide.EnvOf(m.Mention, m.Decision, nil, nil, plan.Doc.Brand(m.Mention.Brand), "live"))
+		return err == nil && hit
+	})
 	if err != nil {
 		return answer{}, err
 	}
-	n, all := 0, 0
-	var some []example
-	for _, r := range rows {
-		m := r.raw
-		if r.Masked {
-			continue // an expression must not tell what the role may not read
-		}
-		all++
-		if hit, err := program.True(decide.EnvOf(m.Mention, m.Decision, nil, nil, plan.Doc.Brand(m.Mention.Brand), "live")); err != nil || !hit {
-			continue
-		}
-		if n++; len(some) < ruleNamed {
-			some = append(some, sampleOf(r))
-		}
-	}
-	matched(q, out, name, n, all, some)
 	out["ms"] = float64(time.Since(begin).Microseconds()) / 1000
 	return answer{Data: out, To: "/rules"}, nil
 }

@@ -102,25 +102,11 @@ func (c *Console) tryTopic(q *request) (answer, error) {
 		}
 	}
 	finder := topic.New([]topic.Topic{{Name: name, Words: words, Whole: q.value("whole") == "1"}})
-	rows, err := c.recentRows(q, ruleSamples)
+	ofBrand := func(r row) bool { return r.raw.Mention.Brand == q.value("brand") }
+	err := c.tryOn(q, out, name, ofBrand, func(r row) bool { return len(finder.Find(r.raw.Mention.Text)) > 0 })
 	if err != nil {
 		return answer{}, err
 	}
-	n, all := 0, 0
-	var some []example
-	for _, r := range rows {
-		if r.Masked || r.raw.Mention.Brand != q.value("brand") {
-			continue
-		}
-		all++
-		if len(finder.Find(r.raw.Mention.Text)) == 0 {
-			continue
-		}
-		if n++; len(some) < ruleNamed {
-			some = append(some, sampleOf(r))
-		}
-	}
-	matched(q, out, name, n, all, some)
 	out["ms"] = float64(time.Since(begin).Microseconds()) / 1000
 	return answer{Data: out, To: "/rules/topics"}, nil
 }
@@ -136,14 +122,33 @@ func sampleOf(r row) example {
 	return example{r.ID, r.By, cut(strings.Join(strings.Fields(r.Text), " "), 70)}
 }
 
-// matched puts into an answer how many of the newest mentions something was found in, and some of them.
-func matched(q *request, out map[string]any, field string, n, all int, some []example) {
-	lines := []string{say(q.lang, "matches {0} of the newest {1}", n, all)}
-	for _, t := range some {
-		lines = append(lines, "@"+cut(t.By, 24)+": "+t.Text)
+// tryOn looks for something in the newest mentions that the role may read, and puts into an answer in how many of them it was found,
+// and some of these. of tells whether a mention counts at all.
+func (c *Console) tryOn(q *request, out map[string]any, field string, of, hit func(row) bool) error {
+	rows, err := c.recentRows(q, ruleSamples)
+	if err != nil {
+		return err
 	}
+	n, all := 0, 0
+	var some []example
+	lines := []string{""}
+	for _, r := range rows {
+		if r.Masked || !of(r) { // nothing tried must tell what the role may not read
+			continue
+		}
+		all++
+		if !hit(r) {
+			continue
+		}
+		if n++; len(some) < ruleNamed {
+			t := sampleOf(r)
+			some, lines = append(some, t), append(lines, "@"+cut(t.By, 24)+": "+t.Text)
+		}
+	}
+	lines[0] = say(q.lang, "matches {0} of the newest {1}", n, all)
 	out["matches"], out["of"], out["samples"] = n, all, some
 	out["record"] = rendered{OK: true, Fields: []pair{{field, strings.Join(lines, "\n")}}}
+	return nil
 }
 
 // germanTopic is the German of the page of topics.

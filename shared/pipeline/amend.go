@@ -77,6 +77,17 @@ func (p *Pipeline) refs(ctx context.Context, account string, from, to time.Time)
 	return out, nil
 }
 
+// around lists the batches of the account and hour of one.
+func (p *Pipeline) around(ctx context.Context, at archive.Place) (refs, error) {
+	hour := at.At.Truncate(time.Hour)
+	return p.refs(ctx, at.Account, hour, hour.Add(time.Hour))
+}
+
+// inside tells whether what amends the hour of a batch is at hand.
+func (r *replay) inside(at archive.Place) bool {
+	return r.newer != nil && at.At.Truncate(time.Hour).Equal(r.hour) && r.account == at.Account
+}
+
 // named tells whether the name of a batch begins so.
 func named(ref, prefix string) bool {
 	_, file, _ := strings.Cut(ref[strings.LastIndexByte(ref, '/')+1:], "-")
@@ -89,11 +100,11 @@ func (r *replay) enter(ctx context.Context, list refs, ref string) error {
 	if err != nil {
 		return err
 	}
-	hour := at.At.Truncate(time.Hour)
 	r.at = at.At
-	if r.newer != nil && hour.Equal(r.hour) && r.account == at.Account {
+	if r.inside(at) {
 		return nil
 	}
+	hour := at.At.Truncate(time.Hour)
 	r.hour, r.account, r.newer, r.kept = hour, at.Account, map[string]amendment{}, map[string][]kept{}
 	for _, ref := range list.later[hour] {
 		batch, err := r.p.Archive.Read(ctx, ref)
@@ -174,8 +185,8 @@ func (r *replay) undone(a amendment) map[string]shown {
 			delete(r.was, id)
 			continue
 		}
-		part := strings.SplitN(id, "\x00", 3)
-		out[id] = shown{kind: h.Kind, record: crm.Record{Object: part[1], Key: part[2], Fields: unpacked(h.Fields)}}
+		_, object, key := recordOf(id)
+		out[id] = shown{kind: h.Kind, record: crm.Record{Object: object, Key: key, Fields: unpacked(h.Fields)}}
 	}
 	return out
 }

@@ -2,11 +2,9 @@ package pipeline
 
 import (
 	"context"
-	"encoding/json"
 	"slices"
 
 	"rapport/shared/archive"
-	"rapport/shared/decide"
 	"rapport/shared/fault"
 )
 
@@ -21,10 +19,9 @@ func (b *delivering) foregone(ctx context.Context, w *want) error {
 	w.maybe = map[string][]string{}
 	for _, e := range b.mentions[b.tasks[i].Mention].Value.Events {
 		err := r.receipt(ctx, e.Line, func(x archive.Entry) error {
-			var in decide.Inputs
-			var d decide.Decision
-			if json.Unmarshal(x.Inputs, &in) != nil || json.Unmarshal(x.Decision, &d) != nil {
-				return fault.New(fault.Invalid, "the receipt of %s is damaged", x.Line)
+			in, d, err := recorded(x)
+			if err != nil {
+				return err
 			}
 			plan, err := r.plan(ctx, in.Config)
 			if err != nil {

@@ -237,15 +237,22 @@ func (r *replay) batch(ctx context.Context, b archive.Batch, visit func(context.
 	return nil
 }
 
+// recorded reads what an event was decided by, and how. Invalid: the receipt is damaged.
+func recorded(e archive.Entry) (in decide.Inputs, d decide.Decision, err error) {
+	if err := json.Unmarshal(e.Inputs, &in); err != nil {
+		return in, d, fault.New(fault.Invalid, "recorded inputs of %s: %w", e.Line, err)
+	}
+	if err := json.Unmarshal(e.Decision, &d); err != nil {
+		return in, d, fault.New(fault.Invalid, "recorded decision of %s: %w", e.Line, err)
+	}
+	return in, d, nil
+}
+
 // entry decides one event again and compares.
 func (r *replay) entry(ctx context.Context, e archive.Entry) error {
-	var in decide.Inputs
-	var was decide.Decision
-	if err := json.Unmarshal(e.Inputs, &in); err != nil {
-		return fault.New(fault.Invalid, "recorded inputs of %s: %w", e.Line, err)
-	}
-	if err := json.Unmarshal(e.Decision, &was); err != nil {
-		return fault.New(fault.Invalid, "recorded decision of %s: %w", e.Line, err)
+	in, was, err := recorded(e)
+	if err != nil {
+		return err
 	}
 	then, err := r.plan(ctx, in.Config)
 	if err != nil {
@@ -403,6 +410,12 @@ type shown struct {
 // recordID names a record in a diff: CRM account, object and key.
 func recordID(account, object, key string) string {
 	return strings.Join([]string{account, object, key}, "\x00")
+}
+
+// recordOf gives the parts of such a name back.
+func recordOf(id string) (account, object, key string) {
+	part := strings.SplitN(id, "\x00", 3)
+	return part[0], part[1], part[2]
 }
 
 // records renders what a configuration writes after a decision, by account, object and key.

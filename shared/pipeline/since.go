@@ -2,7 +2,6 @@ package pipeline
 
 import (
 	"context"
-	"strings"
 	"time"
 
 	"rapport/shared/archive"
@@ -29,13 +28,14 @@ func (p *Pipeline) amended(ctx context.Context, lines []StoryLine) (map[string]h
 		if err != nil {
 			return nil, err
 		}
-		hour := at.At.Truncate(time.Hour)
-		list, err := p.refs(ctx, at.Account, hour, hour.Add(time.Hour))
-		if err != nil {
-			return nil, err
-		}
-		if err := r.enter(ctx, list, l.Line.Archive); err != nil {
-			return nil, err
+		if !r.inside(at) {
+			list, err := p.around(ctx, at)
+			if err == nil {
+				err = r.enter(ctx, list, l.Line.Archive)
+			}
+			if err != nil {
+				return nil, err
+			}
 		}
 		holds = nil
 		a, ok := r.newer[l.Place.Sort]
@@ -54,11 +54,11 @@ func (p *Pipeline) amended(ctx context.Context, lines []StoryLine) (map[string]h
 // givenBack puts in place of what the mapping would write what records hold since an undo.
 func (s *Story) givenBack(holds map[string]holding) {
 	for id, h := range holds {
-		part := strings.SplitN(id, "\x00", 3)
-		for i, shown := range s.Records[part[0]] {
-			if shown.Object == part[1] && shown.Key == part[2] {
+		account, object, key := recordOf(id)
+		for i, shown := range s.Records[account] {
+			if shown.Object == object && shown.Key == key {
 				shown.Undone, shown.Problems, shown.Fields = true, nil, unpacked(h.Fields)
-				s.Records[part[0]][i] = shown
+				s.Records[account][i] = shown
 			}
 		}
 	}

@@ -2,7 +2,6 @@ package pipeline
 
 import (
 	"context"
-	"encoding/json"
 	"maps"
 	"slices"
 	"strings"
@@ -122,8 +121,7 @@ func (r *replay) receipt(ctx context.Context, at ledger.Place, visit func(archiv
 	if err != nil {
 		return err
 	}
-	hour := place.At.Truncate(time.Hour)
-	list, err := r.p.refs(ctx, line.Value.Account, hour, hour.Add(time.Hour))
+	list, err := r.p.around(ctx, place)
 	if err != nil {
 		return err
 	}
@@ -145,11 +143,9 @@ func (u *undoing) entry(ctx context.Context, e archive.Entry) error {
 		return nil
 	}
 	x := undoneEntry{Entry: e, at: u.at}
-	if err := json.Unmarshal(e.Inputs, &x.in); err != nil {
-		return fault.New(fault.Invalid, "recorded inputs of %s: %w", e.Line, err)
-	}
-	if err := json.Unmarshal(e.Decision, &x.is); err != nil {
-		return fault.New(fault.Invalid, "recorded decision of %s: %w", e.Line, err)
+	var err error
+	if x.in, x.is, err = recorded(e); err != nil {
+		return err
 	}
 	plan, err := u.plan(ctx, x.in.Config)
 	if err != nil {
@@ -190,9 +186,9 @@ func (u *undoing) put(x *undoneEntry, k kept) {
 		maps.Copy(b.was.record.Fields, fields)
 		return
 	}
-	part := strings.SplitN(k.Record, "\x00", 3)
-	b := &before{kind: k.Kind, is: shown{kind: k.Kind, record: crm.Record{Object: part[1], Key: part[2]}},
-		was: &shown{kind: k.Kind, record: crm.Record{Object: part[1], Key: part[2], Fields: fields}}, write: Write{Mention: x.Mention, Line: x.Line}}
+	_, object, key := recordOf(k.Record)
+	b := &before{kind: k.Kind, is: shown{kind: k.Kind, record: crm.Record{Object: object, Key: key}},
+		was: &shown{kind: k.Kind, record: crm.Record{Object: object, Key: key, Fields: fields}}, write: Write{Mention: x.Mention, Line: x.Line}}
 	for _, f := range sorted(fields) {
 		b.kept = append(b.kept, FieldWrite{Field: f, New: fields[f], Ours: true})
 	}
@@ -261,13 +257,8 @@ func (u *undoing) earlier(ctx context.Context, mention, line string) (*undoneEnt
 				return nil
 			}
 			out = &undoneEntry{Entry: x}
-			if err := json.Unmarshal(x.Inputs, &out.in); err != nil {
-				return fault.New(fault.Invalid, "recorded inputs of %s: %w", x.Line, err)
-			}
-			if err := json.Unmarshal(x.Decision, &out.is); err != nil {
-				return fault.New(fault.Invalid, "recorded decision of %s: %w", x.Line, err)
-			}
-			return nil
+			out.in, out.is, err = recorded(x)
+			return err
 		})
 		if err != nil || out != nil {
 			return out, err
