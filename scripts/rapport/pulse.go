@@ -21,6 +21,31 @@ type brandState struct {
 	Changes []pulse.Change `json:"changes"`
 }
 
+// eachBrand reads something of every brand, and prints it.
+func eachBrand[T any](c *cobra.Command, f *flags, show func(io.Writer, T), of func(h *localrun.Home, brand string) (T, error)) error {
+	return f.look(c.Context(), func(h *localrun.Home) error {
+		plan, err := h.Plan(c.Context(), "")
+		if err != nil {
+			return err
+		}
+		var all []T
+		for _, b := range plan.Doc.Brands {
+			one, err := of(h, b.Name)
+			if err != nil {
+				return err
+			}
+			all = append(all, one)
+		}
+		if f.json {
+			return printJSON(c.OutOrStdout(), all)
+		}
+		for _, one := range all {
+			show(c.OutOrStdout(), one)
+		}
+		return nil
+	})
+}
+
 func pulseCommand(f *flags) *cobra.Command {
 	var from, to string
 	c := &cobra.Command{
@@ -30,36 +55,22 @@ func pulseCommand(f *flags) *cobra.Command {
 			"been looked at then, by the configuration of today, with every state and would-be alert. Nothing is written or told.",
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			return f.look(c.Context(), func(h *localrun.Home) error {
-				plan, err := h.Plan(c.Context(), "")
+			return eachBrand(c, f, printPulse, func(h *localrun.Home, brand string) (brandState, error) {
+				s := brandState{Brand: brand}
+				if from == "" && to == "" {
+					err := presently(c, h, &s)
+					return s, err
+				}
+				begin, end, err := span(from, to)
 				if err != nil {
-					return err
+					return s, err
 				}
-				var all []brandState
-				for _, b := range plan.Doc.Brands {
-					s := brandState{Brand: b.Name}
-					if from != "" || to != "" {
-						begin, end, err := span(from, to)
-						if err != nil {
-							return err
-						}
-						var v *pulse.Pulse
-						if s.Changes, v, err = h.Backtest(c.Context(), b.Name, begin, end); err != nil {
-							return err
-						}
-						s.State, s.Since, s.Reading = v.Name(), v.Since, v.Reading
-					} else if err := presently(c, h, &s); err != nil {
-						return err
-					}
-					all = append(all, s)
+				var v *pulse.Pulse
+				if s.Changes, v, err = h.Backtest(c.Context(), brand, begin, end); err != nil {
+					return s, err
 				}
-				if f.json {
-					return printJSON(c.OutOrStdout(), all)
-				}
-				for _, s := range all {
-					printPulse(c.OutOrStdout(), s)
-				}
-				return nil
+				s.State, s.Since, s.Reading = v.Name(), v.Since, v.Reading
+				return s, nil
 			})
 		},
 	}
@@ -108,30 +119,13 @@ func topicsCommand(f *flags) *cobra.Command {
 		Short: "What is said about the topics of each brand, and which words rise",
 		Args:  cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			return f.look(c.Context(), func(h *localrun.Home) error {
-				plan, err := h.Plan(c.Context(), "")
-				if err != nil {
-					return err
+			return eachBrand(c, f, printTopics, func(h *localrun.Home, brand string) (t brandTopics, err error) {
+				t.Brand = brand
+				now := h.Ports.Now()
+				if t.Topics, err = h.Topics(c.Context(), brand, now.AddDate(0, 0, -days), now); err == nil {
+					t.Week, t.Rising, err = h.Rising(c.Context(), brand, 20)
 				}
-				var all []brandTopics
-				for _, b := range plan.Doc.Brands {
-					t := brandTopics{Brand: b.Name}
-					now := h.Ports.Now()
-					if t.Topics, err = h.Topics(c.Context(), b.Name, now.AddDate(0, 0, -days), now); err != nil {
-						return err
-					}
-					if t.Week, t.Rising, err = h.Rising(c.Context(), b.Name, 20); err != nil {
-						return err
-					}
-					all = append(all, t)
-				}
-				if f.json {
-					return printJSON(c.OutOrStdout(), all)
-				}
-				for _, t := range all {
-					printTopics(c.OutOrStdout(), t)
-				}
-				return nil
+				return t, err
 			})
 		},
 	}
