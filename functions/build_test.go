@@ -3,6 +3,7 @@ package functions_test
 import (
 	"archive/zip"
 	"bytes"
+	"compress/flate"
 	"debug/elf"
 	"io"
 	"os"
@@ -11,8 +12,6 @@ import (
 	"runtime"
 	"strings"
 	"testing"
-
-	"github.com/klauspost/compress/flate"
 
 	"rapport/shared/topology"
 )

@@ -88,7 +88,7 @@ func (d *Decider) Propose(in Inputs, was Decision, at Moment) action.Choice {
 	}
 	in.Model = Model
 	if m.Text != "" { // what is only held back is written down nowhere
-		w.spoke = d.reader.Read(text.Input{Text: m.Text, Lang: was.Lang, Kind: string(m.Kind), News: w.feed(), Rating: m.Rating})
+		w.spoke = reader().Read(text.Input{Text: m.Text, Lang: was.Lang, Kind: string(m.Kind), News: w.feed(), Rating: m.Rating})
 		w.correct(&w.spoke)
 		w.held = len(w.brand.finder.Held(m.Text)) > 0
 	}

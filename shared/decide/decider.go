@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"rapport/shared/config"
@@ -21,16 +22,41 @@ import (
 
 // Decider decides by one version of the configuration. It is immutable and safe for concurrent use.
 type Decider struct {
-	language *language.Detector
-	reader   *text.Reader
-	scorer   *score.Scorer
-	topics   []string // lower case
-	basis    config.Basis
-	filters  []rule
-	routes   []rule
-	actions  []rule
-	brands   []brand
-	nobody   brand // for mentions of a brand that is not configured
+	scorer  *score.Scorer
+	topics  []string // lower case
+	basis   config.Basis
+	filters []rule
+	routes  []rule
+	actions []rule
+	brands  []brand
+	nobody  brand // for mentions of a brand that is not configured
+}
+
+// The readers of language and text are the same whatever is configured, and large. They are made when the first mention is read, so
+// that a program that only compiles a configuration neither waits for them nor is linked with their weights, which it would be
+// by a variable that is set at the start.
+var (
+	theDetector lazy[*language.Detector]
+	theReader   lazy[*text.Reader]
+)
+
+func detector() *language.Detector { return theDetector.get(language.New) }
+func reader() *text.Reader         { return theReader.get(text.New) }
+
+// lazy is made when it is first asked for. It is safe for concurrent use.
+type lazy[T any] struct {
+	once sync.Once
+	it   T
+}
+
+func (l *lazy[T]) get(make func() (T, error)) T {
+	l.once.Do(func() {
+		var err error
+		if l.it, err = make(); err != nil {
+			panic(err) // of weights that are built in, and tested
+		}
+	})
+	return l.it
 }
 
 // brand is a brand with its parts made ready.
@@ -53,12 +79,6 @@ func New(doc *config.Document) (*Decider, error) {
 	d := &Decider{basis: doc.Basis}
 	var errs []error
 	var err error
-	if d.language, err = language.New(); err != nil {
-		errs = append(errs, err)
-	}
-	if d.reader, err = text.New(); err != nil {
-		errs = append(errs, err)
-	}
 	if d.scorer, err = score.New(doc.Score); err != nil {
 		errs = append(errs, err)
 	}

@@ -20,7 +20,7 @@ const growth = 100
 
 // tongue tells the language.
 func (w *draft) tongue() {
-	lang, sure := w.language.Detect(w.m.Text, w.m.Lang)
+	lang, sure := detector().Detect(w.m.Text, w.m.Lang)
 	if c := w.corrected.Lang; c != "" {
 		lang, sure = c, 1
 	}
@@ -35,7 +35,7 @@ func (w *draft) tongue() {
 
 // read tells what the text means for the brand.
 func (w *draft) read() {
-	r := w.reader.Read(text.Input{Text: w.m.Text, Lang: w.Lang, Kind: string(w.m.Kind), News: w.feed(), Rating: w.m.Rating})
+	r := reader().Read(text.Input{Text: w.m.Text, Lang: w.Lang, Kind: string(w.m.Kind), News: w.feed(), Rating: w.m.Rating})
 	w.correct(&r)
 	if w.otherwise != nil {
 		w.otherwise(&r)
