@@ -141,33 +141,36 @@ func nextActions(r *text.Reader, tongue func(corpus.Post) string, dev bool) ([]f
 	if err != nil {
 		return nil, err
 	}
-	name, part := "situations held back", "posts held back, from text to action"
+	name := "situations held back"
+	sets := []struct {
+		name  string
+		posts []corpus.Post
+	}{{name: "posts held back, from text to action"}, {name: "posts held back, three other writers, from text to action"}}
 	if dev {
-		name, part = "open situations", "posts.jsonl and unseen.jsonl, from text to action"
-	}
-	out := append(f.figures(name), most("8", "forbidden action carried through by a rule that wants it", fmt.Sprintf("%s (%d wishes)", name, f.wished), float64(f.given), "%.0f", "", 0))
-	var posts []corpus.Post
-	if dev {
+		name, sets = "open situations", sets[:1]
+		sets[0].name = "posts.jsonl and unseen.jsonl, from text to action"
 		for _, file := range []string{"posts.jsonl", "unseen.jsonl"} {
 			set, err := labelled(file)
 			if err != nil {
 				return nil, err
 			}
-			posts = append(posts, set...)
+			sets[0].posts = append(sets[0].posts, set...)
 		}
 	} else {
-		b, err := os.ReadFile(testdata + "heldback.txt")
-		if err != nil {
-			return nil, err
-		}
-		if posts, err = corpus.Parse("heldback.txt", b); err != nil {
-			return nil, err
+		for i, file := range []string{first, second} {
+			if sets[i].posts, err = posts(file); err != nil {
+				return nil, err
+			}
 		}
 	}
-	if f, err = carriedOut(r, posts, tongue); err != nil {
-		return nil, err
+	out := append(f.figures(name), most("8", "forbidden action carried through by a rule that wants it", fmt.Sprintf("%s (%d wishes)", name, f.wished), float64(f.given), "%.0f", "", 0))
+	for _, set := range sets {
+		if f, err = carriedOut(r, set.posts, tongue); err != nil {
+			return nil, err
+		}
+		out = append(out, f.figures(set.name)...)
 	}
-	return append(out, f.figures(part)...), nil
+	return out, nil
 }
 
 // guide gives what the label guide takes for acceptable and forbidden, by the labels that people gave a post. It is written from

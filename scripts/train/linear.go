@@ -21,8 +21,8 @@ type linear struct {
 }
 
 func (l *linear) raw(x *example, first, end int) (z [text.Outputs]float64) {
-	norm := 1 / math.Sqrt(float64(max(len(x.hashed), 1)))
-	for _, h := range x.hashed {
+	norm := 1 / math.Sqrt(float64(max(len(x.rows), 1)))
+	for _, h := range x.rows {
 		for o := first; o < end; o++ {
 			z[o] += l.rows[h][o]
 		}
@@ -41,11 +41,11 @@ func (l *linear) raw(x *example, first, end int) (z [text.Outputs]float64) {
 }
 
 // learn averages a few fits that saw the examples in other orders: less chance, the same size.
-func learn(data []example, rounds, epochs, first, end int) *linear {
+func learn(v vocabulary, data []example, rounds, epochs, first, end int) *linear {
 	fits := make([]*linear, rounds)
 	var wait sync.WaitGroup
 	for i := range fits {
-		wait.Go(func() { fits[i] = fitText(data, uint64(i), epochs, first, end) })
+		wait.Go(func() { fits[i] = fitText(v, data, uint64(i), epochs, first, end) })
 	}
 	wait.Wait()
 	l := fits[0]
@@ -71,9 +71,9 @@ func learn(data []example, rounds, epochs, first, end int) *linear {
 }
 
 // fitText fits logistic regressions, one per output, by AdaGrad.
-func fitText(data []example, run uint64, epochs, first, end int) *linear {
-	l := &linear{rows: make([][text.Outputs]float64, text.Buckets)}
-	l.square.rows = make([][text.Outputs]float64, text.Buckets)
+func fitText(v vocabulary, data []example, run uint64, epochs, first, end int) *linear {
+	l := &linear{rows: make([][text.Outputs]float64, len(v))}
+	l.square.rows = make([][text.Outputs]float64, len(v))
 	order := make([]int, len(data))
 	for i := range order {
 		order[i] = i
@@ -97,7 +97,7 @@ func fitText(data []example, run uint64, epochs, first, end int) *linear {
 // step moves the weights by one example.
 func (l *linear) step(x *example, first, end int) {
 	z := l.raw(x, first, end)
-	norm := 1 / math.Sqrt(float64(max(len(x.hashed), 1)))
+	norm := 1 / math.Sqrt(float64(max(len(x.rows), 1)))
 	var g [text.Outputs]float64
 	for o := first; o < end; o++ {
 		y := 0.0
@@ -116,7 +116,7 @@ func (l *linear) step(x *example, first, end int) {
 			w[o] -= rateFirst * d / (math.Sqrt(s[o]) + 1e-3)
 		}
 	}
-	for _, h := range x.hashed {
+	for _, h := range x.rows {
 		move(&l.rows[h], &l.square.rows[h], norm, 2e-4)
 	}
 	for i, v := range x.dense {
@@ -128,19 +128,19 @@ func (l *linear) step(x *example, first, end int) {
 }
 
 // rounded gives the weights in the form that is stored.
-func (l *linear) rounded() *text.Weights {
-	w := &text.Weights{Rows: make([][text.Outputs]float32, text.Buckets)}
+func (l *linear) rounded(v vocabulary) *text.Weights {
+	w := &text.Weights{Hashes: v, Rows: make([][text.Outputs]float32, len(v))}
 	for o := range l.bias {
 		w.Bias[o] = float32(l.bias[o])
 	}
 	for i := range l.dense {
-		for o, v := range l.dense[i] {
-			w.Dense[i][o] = float32(v)
+		for o, f := range l.dense[i] {
+			w.Dense[i][o] = float32(f)
 		}
 	}
 	for i := range l.rows {
-		for o, v := range l.rows[i] {
-			w.Rows[i][o] = float32(v)
+		for o, f := range l.rows[i] {
+			w.Rows[i][o] = float32(f)
 		}
 	}
 	return w

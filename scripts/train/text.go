@@ -4,6 +4,7 @@ import (
 	"embed"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 
 	"rapport/scripts/train/corpus"
@@ -17,7 +18,7 @@ var own embed.FS
 const (
 	seed       = 20261122
 	variants   = 3  // hurried twins of each post written by hand
-	each       = 40 // posts of each template
+	filled     = 40 // posts of each template
 	rounds     = 3
 	epochs     = 6
 	toneEpochs = 3
@@ -29,19 +30,25 @@ const (
 // example is a post as the model sees it.
 type example struct {
 	post   corpus.Post
-	hashed []uint32
+	hashed []uint32 // all features
+	rows   []uint32 // in the vocabulary, of those that are in it
 	dense  [text.Dense]float32
 	want   [text.Outputs]bool
 	weight float32
 }
 
-// files are the posts by hand and what one of them weighs. Those of the fourth round are the hardest: most say what they mean
-// between the lines.
+// files are the posts by hand, what one of them weighs, and what for the tone in general. Those of the fourth round are the hardest: most
+// say what they mean between the lines. Those of the sixth that are toward brands say it plainly, as most people do. Posts about anything
+// teach the rest little but that most of what is said is about no brand.
 var files = [...]struct {
-	name   string
-	weight float64
-}{{"posts-de.txt", 1}, {"posts-en.txt", 1}, {"posts-more.txt", 1}, {"posts-second-de.txt", 1}, {"posts-second-en.txt", 1}, {"posts-third.txt", 1},
-	{"posts-fifth.txt", 1}, {"posts-fourth-de.txt", 0.4}, {"posts-fourth-en.txt", 0.4}, {"posts-fourth-more.txt", 0.4}, {toneFile, 0.2}}
+	name         string
+	weight, tone float64
+}{
+	{"posts-de.txt", 1, 20}, {"posts-en.txt", 1, 20}, {"posts-more.txt", 1, 20}, {"posts-second-de.txt", 1, 20}, {"posts-second-en.txt", 1, 20}, {"posts-third.txt", 1, 20},
+	{"posts-fourth-de.txt", 0.4, 8}, {"posts-fourth-en.txt", 0.4, 8}, {"posts-fourth-more.txt", 0.4, 8}, {"posts-fourth-tone.txt", 0.1, 1}, {"posts-fifth.txt", 1, 20},
+	{"posts-sixth-plain-de.txt", 1, 20}, {"posts-sixth-plain-en.txt", 1, 20}, {"posts-sixth-plain-more.txt", 1, 20}, {"posts-sixth-tone-de-a.txt", 0.1, 0.5},
+	{"posts-sixth-tone-de-b.txt", 0.1, 0.5}, {"posts-sixth-tone-de-c.txt", 0.1, 0.5}, {"posts-sixth-tone-en-a.txt", 0.1, 0.5}, {"posts-sixth-tone-en-b.txt", 0.1, 0.5},
+}
 
 // gather reads all posts written for training and makes more of them.
 func gather() (hand, more []corpus.Post, err error) {
@@ -57,8 +64,8 @@ func gather() (hand, more []corpus.Post, err error) {
 			return nil, nil, err
 		}
 		for i := range posts {
-			general(&posts[i], name == toneFile)
-			posts[i].Weight = file.weight
+			general(&posts[i], strings.Contains(name, "-tone"))
+			posts[i].Weight, posts[i].ToneWeight = file.weight, file.tone
 		}
 		hand = append(hand, posts...)
 	}
@@ -74,7 +81,7 @@ func gather() (hand, more []corpus.Post, err error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	made, err := corpus.Expand("templates.txt", b, each, 3.0/each, &chance)
+	made, err := corpus.Expand("templates.txt", b, filled, 3.0/filled, &chance)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -84,7 +91,8 @@ func gather() (hand, more []corpus.Post, err error) {
 	for _, p := range hand {
 		for range variants {
 			v := corpus.Vary(p, &chance)
-			v.Weight *= 1.0 / variants
+			v.Weight /= variants
+			v.ToneWeight /= variants
 			more = append(more, v)
 		}
 	}
@@ -126,32 +134,34 @@ func trainText(dir string, cross bool) ([]byte, error) {
 	}
 	a, b := examine(rules, hand), examine(rules, more)
 	fmt.Printf("text: %d posts by hand, %d made of them and of templates\n", len(a), len(b))
-	general, err := learnTone(dir, rules, slices.Concat(a, b))
+	bare, public, err := toned(dir, rules)
 	if err != nil {
 		return nil, err
 	}
+	v := features([][]example{a, bare, public}, b)
+	general := learnTone(v, bare, public, slices.Concat(a, b))
 	for _, list := range [][]example{a, b} {
 		for i := range list {
 			general.tell(&list[i])
 		}
 	}
 
-	scores, _ := leaveOut(a, b, general, func(p *corpus.Post) int { return p.Part - 1 })
-	w := learn(slices.Concat(a, b), rounds, epochs, 0, text.ToneOutput)
+	scores, _ := leaveOut(v, a, b, general, func(p *corpus.Post) int { return p.Part - 1 })
+	w := learn(v, slices.Concat(a, b), rounds, epochs, 0, text.ToneOutput)
 	w.join(general)
-	out := w.rounded()
+	out := w.rounded(v)
 	brand, said := aboutBrands(a, scores)
 	calibrate(out, brand, said)
 	out.Stack = fitStack(out, a, scores, func(*example) bool { return false })
 	if cross {
 		report(out, a, scores)
-		return out.Encode(), crossed(out, list, a, b, general)
+		return out.Encode(), crossed(v, out, list, a, b, general)
 	}
 	return out.Encode(), nil
 }
 
 // leaveOut has each part of the posts judged by a model that saw none of it. part gives a post's, below 0 for one that is in no part.
-func leaveOut(a, b []example, general *linear, part func(*corpus.Post) int) (scores [][text.Outputs]float64, folded []*text.Weights) {
+func leaveOut(v vocabulary, a, b []example, general *linear, part func(*corpus.Post) int) (scores [][text.Outputs]float64, folded []*text.Weights) {
 	scores = make([][text.Outputs]float64, len(a))
 	folded = make([]*text.Weights, folds)
 	var wait sync.WaitGroup
@@ -163,14 +173,14 @@ func leaveOut(a, b []example, general *linear, part func(*corpus.Post) int) (sco
 					rest = append(rest, x)
 				}
 			}
-			w := learn(rest, 1, epochs, 0, text.ToneOutput)
+			w := learn(v, rest, 1, epochs, 0, text.ToneOutput)
 			w.join(general)
 			for i := range a {
 				if part(&a[i].post) == f {
 					scores[i] = w.raw(&a[i], 0, text.Outputs)
 				}
 			}
-			folded[f] = w.rounded()
+			folded[f] = w.rounded(v)
 		})
 	}
 	wait.Wait()
@@ -179,7 +189,7 @@ func leaveOut(a, b []example, general *linear, part func(*corpus.Post) int) (sco
 
 // crossed prints what whole readers reach on the posts of industries that they had not seen: of all posts, and of those that
 // say plainly what they mean.
-func crossed(out *text.Weights, list []byte, a, b []example, general *linear) error {
+func crossed(v vocabulary, out *text.Weights, list []byte, a, b []example, general *linear) error {
 	families := map[string]int{}
 	for _, x := range a {
 		if _, ok := families[x.post.Family]; !ok {
@@ -192,7 +202,7 @@ func crossed(out *text.Weights, list []byte, a, b []example, general *linear) er
 		}
 		return -1
 	}
-	scores, folded := leaveOut(a, b, general, industry)
+	scores, folded := leaveOut(v, a, b, general, industry)
 	var sums [2]*gauge.Tally
 	for f, w := range folded {
 		w.Slope, w.Offset, w.From = out.Slope, out.Offset, out.From

@@ -31,13 +31,17 @@ func measured(t *testing.T) map[string]string {
 	t.Helper()
 	const dir = "../../shared/decide/text/testdata/"
 	out := map[string]string{}
-	b, err := os.ReadFile(dir + "heldback.txt")
-	if err != nil {
-		t.Fatal(err)
-	}
-	posts, err := corpus.Parse("heldback.txt", b)
-	if err != nil {
-		t.Fatal(err)
+	var posts []corpus.Post
+	for _, name := range []string{"heldback.txt", "heldback-second.txt"} {
+		b, err := os.ReadFile(dir + name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		more, err := corpus.Parse(name, b)
+		if err != nil {
+			t.Fatal(err)
+		}
+		posts = append(posts, more...)
 	}
 	for _, name := range []string{"posts.jsonl", "unseen.jsonl"} {
 		b, err := os.ReadFile(dir + name)

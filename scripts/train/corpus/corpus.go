@@ -24,6 +24,7 @@ type Post struct {
 	Family     string // posts of one family are never parted between training and what checks it
 	Part       int    // a number from 1 on that a post and what is made of it share, 0 = none
 	Weight     float64
+	ToneWeight float64 // for the tone in general
 }
 
 // Has tells whether an intent applies.

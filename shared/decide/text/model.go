@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"math/bits"
 	"slices"
 )
 
@@ -15,8 +16,9 @@ import (
 //go:embed model.bin
 var weights string
 
-// Buckets is how many rows of weights there are for hashed features.
-const Buckets = 1 << 16
+// Buckets is how many hashes of features there are. Few of them have weights, so that what training never saw, or hardly, mostly adds
+// nothing.
+const Buckets = 1 << 20
 
 // Outputs of the model, in this order: three of sentiment toward the brand, then the intents, severity and department, and
 // three of the tone in general, which the others look at.
@@ -42,12 +44,12 @@ const (
 	outDense = polarAt + polarFeatures
 )
 
-// headerLength is what precedes the hashed weights: a mark, then scales, biases, calibration, thresholds and dense weights.
+// headerLength is what precedes the hashed weights: a mark, then scales, biases, calibration, thresholds and dense weights, and a bit
+// for each hash that has weights.
 const (
-	mark         = "rapport text 2\n\x00"
+	mark         = "rapport text 3\n\x00"
 	headerFloats = Outputs*5 + Dense*Outputs + Mains*StackWidth
 	headerLength = len(mark) + 4*headerFloats + Buckets/8
-	modelLength  = headerLength + Buckets*Outputs
 )
 
 // model is the weights made ready.
@@ -59,16 +61,17 @@ type model struct {
 	from    [Outputs]float32 // from which probability an output holds
 	dense   [Dense][Outputs]float32
 	stack   [Mains][StackWidth]float32
-	present string // one bit per bucket: has any weight
-	rows    string // int8
+	present []uint64 // one bit per hash: has weights
+	before  []uint32 // how many have before each of these words
+	rows    string   // int8, Outputs to each hash that has weights
 }
 
 // load reads weights.
 func load(data string) (*model, error) {
-	if len(data) != modelLength || data[:len(mark)] != mark {
-		return nil, fmt.Errorf("text model: %d bytes, want %d beginning %q: run scripts/train", len(data), modelLength, mark)
+	if len(data) < headerLength || data[:len(mark)] != mark {
+		return nil, fmt.Errorf("text model: %d bytes, want more than %d beginning %q: run scripts/train", len(data), headerLength, mark)
 	}
-	m := &model{}
+	m := &model{present: make([]uint64, Buckets/64), before: make([]uint32, Buckets/64)}
 	at := len(mark)
 	for _, part := range [][]float32{m.scale[:], m.bias[:], m.slope[:], m.offset[:], m.from[:]} {
 		at = floats(data, at, part)
@@ -79,8 +82,27 @@ func load(data string) (*model, error) {
 	for i := range m.stack {
 		at = floats(data, at, m.stack[i][:])
 	}
-	m.present, m.rows = data[at:headerLength], data[headerLength:]
+	kept := 0
+	for i := range m.present {
+		m.present[i] = binary.LittleEndian.Uint64([]byte(data[at : at+8]))
+		m.before[i] = uint32(kept)
+		kept += bits.OnesCount64(m.present[i])
+		at += 8
+	}
+	if m.rows = data[at:]; len(m.rows) != kept*Outputs {
+		return nil, fmt.Errorf("text model: %d bytes of weights for %d hashes, want %d: run scripts/train", len(m.rows), kept, kept*Outputs)
+	}
 	return m, nil
+}
+
+// row gives the weights of a hash, nothing where it has none.
+func (m *model) row(h uint32) string {
+	word, bit := m.present[h>>6], uint64(1)<<(h&63)
+	if word&bit == 0 {
+		return ""
+	}
+	at := (int(m.before[h>>6]) + bits.OnesCount64(word&(bit-1))) * Outputs
+	return m.rows[at : at+Outputs]
 }
 
 func floats(data string, at int, into []float32) int {
@@ -96,7 +118,8 @@ type Weights struct {
 	Bias, Slope, Offset, From [Outputs]float32
 	Dense                     [Dense][Outputs]float32
 	Stack                     [Mains][StackWidth]float32
-	Rows                      [][Outputs]float32 // Buckets of them
+	Hashes                    []uint32           // those that have weights, ascending
+	Rows                      [][Outputs]float32 // of each of Hashes
 }
 
 // Encode gives the bytes of model.bin. Each output's weights are cut at the value that all but few stay below.
@@ -114,8 +137,7 @@ func (w *Weights) Encode() []byte {
 			scale[o] = all[len(all)-1-len(all)/2000] / 127
 		}
 	}
-	out := make([]byte, 0, modelLength)
-	out = append(out, mark...)
+	out := append(make([]byte, 0, headerLength+len(w.Rows)*Outputs), mark...)
 	put := func(list []float32) {
 		for _, f := range list {
 			out = binary.LittleEndian.AppendUint32(out, math.Float32bits(f))
@@ -131,17 +153,18 @@ func (w *Weights) Encode() []byte {
 		put(w.Stack[i][:])
 	}
 	present := make([]byte, Buckets/8)
-	rows := make([]byte, 0, Buckets*Outputs)
+	rows := make([]byte, 0, len(w.Rows)*Outputs)
 	for i, r := range w.Rows {
+		var row [Outputs]byte
 		for o, v := range r {
-			q := 0
 			if scale[o] > 0 {
-				q = int(math.Round(float64(max(min(v/scale[o], 127), -127))))
+				row[o] = byte(int8(math.Round(float64(max(min(v/scale[o], 127), -127)))))
 			}
-			if q != 0 {
-				present[i/8] |= 1 << (i % 8)
-			}
-			rows = append(rows, byte(int8(q)))
+		}
+		if row != [Outputs]byte{} {
+			h := w.Hashes[i]
+			present[h/8] |= 1 << (h % 8)
+			rows = append(rows, row[:]...)
 		}
 	}
 	return append(append(out, present...), rows...)
@@ -154,7 +177,7 @@ const mostWords = 160
 type reading struct {
 	m     *model
 	keep  []uint32 // all hashed features, where they are wanted
-	n     int
+	n     int      // of those that have weights
 	sum   [Outputs]int32
 	dense [Dense]float32
 	said  [mostWords]contribution
@@ -169,17 +192,15 @@ func (r *reading) take(h uint32) {
 	h *= 0x2c1b3c6d
 	h ^= h >> 13
 	h &= Buckets - 1
-	r.n++
 	if r.m == nil {
 		r.keep = append(r.keep, h)
 		return
 	}
-	if r.m.present[h>>3]>>(h&7)&1 == 0 {
-		return
-	}
-	row := r.m.rows[int(h)*Outputs : int(h)*Outputs+Outputs]
-	for o := range r.sum {
-		r.sum[o] += int32(int8(row[o]))
+	if row := r.m.row(h); row != "" {
+		r.n++
+		for o := range r.sum {
+			r.sum[o] += int32(int8(row[o]))
+		}
 	}
 }
 
