@@ -276,40 +276,41 @@ TABLE
 - **posts held back** (` + "`shared/decide/text/testdata/heldback.txt`" + `) were written before the reader, are used to mend or tune nothing, and a test
   compares them with everything that is trained with. They have weaknesses: the same writer wrote them and the first three rounds of training posts, so they
   flatter; they are few, so a figure moves by about ±0.04 by chance; they are mostly German and English.
+- **posts held back, three other writers** (` + "`heldback-second.txt`" + `) are by three writers who wrote nothing else here and knew the label guide and its 60 examples alone, one in German,
+  one in English, one in all six languages; one post in six is meant to be hard. They were written when the reader of the sixth round was made. A figure moves by about ±0.03 by chance.
 - What was looked at while the reader was made: posts that were left out of training industry by industry
-  (` + "`go run ./scripts/train -cross`" + `), posts.jsonl and unseen.jsonl. Of the posts held back only this table was looked at: three times while the first three rounds
-  of posts were written, and five times for the reader with the tone in general and the posts of a fourth and fifth round. After the first of these the parts that
-  probabilities are set by were cut by post and no longer by industry, and a complaint about the product has to be clearly likelier than another; after the second
-  probabilities were set by plain posts alone, which did no good and was taken back; after the third the rules of the lexicon came to help a complaint that
-  the model half sees; between the fourth and the fifth 59 posts said in passing were added, for tests elsewhere had found such ones read as complaints. No post and no class of them was looked into.
-- **Missed, and why.** Complaints: recall 0.82 and an error of calibration of 0.089 (0.87 and 0.055 before the fourth round). That round is full of
-  complaints between the lines and of grumbling about other things, so the model believes a plain sentence less. Of posts of industries left out, those that say
-  plainly what they mean, a fit shortly before this one found 0.85 at precision 0.68, with an error of calibration of 0.03; the posts held back are written otherwise than those, and
-  probabilities set by harder ones do not fit here. Setting threshold and probabilities by this table would prove nothing. What the round brought: the
-  department (0.74 before), the intents (0.72), and the action that follows from the text (acceptable 0.82 before, forbidden 15 times).
+  (` + "`go run ./scripts/train -cross`" + `), posts.jsonl and unseen.jsonl. Of the posts held back only this table was looked at: eight times the first (three times while the first three
+  rounds of posts were written, five times for the tone in general and the fourth and fifth round), then LOOKED. What these readings led to: the parts that
+  probabilities are set by were cut by post and no longer by industry; a complaint about the product has to be clearly likelier than another; the rules of the lexicon came to help a complaint that
+  the model half sees; and posts were written: said in passing, in plain words (sixth round), and as companies get them (seventh). No post held back and no class of them was looked into.
+- **Missed, and why.** MISSED
 - The validation splits of UMSAB and TweetEval were looked at (` + "`go run ./scripts/eval -dev`" + `), and nothing of them is trained with. By them a long word and
-  a text with words of two languages are told by the model where it is all but certain; by them the sets below were taken in or left out, the tones of
-  the German list scaled, and the three tones within a language made to weigh the same.
+  a text with words of two languages are told by the model where it is all but certain; by them the sets below were taken in or left out and weighed, the tones of
+  the German list scaled, the three tones within a language made to weigh the same, and rare features left without weights.
 - **UMSAB and TweetEval** are tweets about anything and are evaluated only, for their licence does not allow more. The goals on them are what models reach
-  that were trained on thousands of tweets of the same sets. Ours learns the tone in general from other texts, and misses the goals:
+  that were trained on thousands of tweets of the same sets. Ours learns the tone in general from other texts:
 
   | learned from | German, macro-F1 | English, macro-recall |
   |---|---|---|
-  | posts to brands alone (what was shipped before) | 0.36 | 0.44 |
+  | posts to brands alone | 0.36 | 0.44 |
   | lists of polarity, posts about anything, and 43,000 comments of GoEmotions (Apache-2.0), 3,708 judged sentences, 4,199 judged tweets | 0.44 | 0.48 |
   | the same without GoEmotions | 0.56 | 0.63 |
-  | with the German tones scaled, sentences of newspapers, own posts weighing four times (what is shipped) | 0.61 | 0.62 |
+  | with the German tones scaled, sentences of newspapers, own posts weighing four times | 0.61 | 0.62 |
+  | with 6,180 more posts written for it, weighing as much | 0.61 | 0.58 |
+  | those weighing an eighth, and 8,300 tweets with a free licence whose tone was judged for this (xLiMe, GermEval 2018, a third of the Broad Twitter Corpus) | 0.66 | 0.65 |
+  | with 3,500 English and 6,300 German tweets more (the rest of two of its parts, PotTS), and features of fewer than five posts without weights | 0.69 | 0.66 |
+  | with 3,059 English tweets more (WNUT 2017): what is shipped | 0.67 | 0.67 |
 
-  The figures are of the validation splits (324 and 2,000 tweets; a figure moves by ±0.03 and ±0.015 by chance). Many more texts of another kind make it worse:
-  what sounds angry in a comment of a forum is banter, and 33,000 subtitles with emotions (XED) did the same before. Without the
-  hashed words, by numbers alone, it reaches 0.56 and 0.61: what is missing is not a better list, but German tweets with a tone
-  and a licence; there is no such set, and those that were written for this are 850.
+  The figures are of the validation splits (324 and 2,000 tweets; a figure moves by ±0.03 and ±0.015 by chance). Real tweets are what helps: many texts of another kind make it worse (what sounds
+  angry in a comment of a forum is banter; 33,000 subtitles with emotions did the same), and so do posts that are only written like tweets. The tweets were judged
+  by readers who knew four labels and a page of guide, one reader each; the sets' own labels are not used.
 - In UMSAB some “German” tweets are in other languages or have hardly a word; the detector answers “und” there, which counts as wrong:
   of its 870 “German” tweets 53 get no language and 34 another one, while of 3,532 German tweets of GermEval 2018 (its test file, not trained
   with) all but 3 are told to be German.
 
 ## The reader
-Words, pairs of words, denied words and groups of three to five letters are hashed into 65,536 rows of weights (one byte each); 72 numbers,
+Words, pairs of words, denied words and groups of three to five letters are hashed into a million places; about 100,000 that occur in at least five texts
+have a row of weights (one byte each), the others add nothing; 72 numbers,
 mostly what the lexicon and the list of polarity found, come on top. Each of 20 outputs is a logistic regression: three of the tone in general, which learn from
 judged texts of all kinds, then, looking at those too, three of sentiment toward the brand, eleven intents, two of severity, one for a complaint about the product;
 they are calibrated on posts that they had not seen. A second, small model (multinomial, 12 by 50) looks at all of them and at the form of the text
