@@ -10,8 +10,8 @@ mkdir -p "$out"
 mod=$(go run ./scripts/slim)
 # What runs for each mention is inlined. All else is not: it waits for others anyway, and is a tenth smaller so.
 flags=(-gcflags=all=-l)
-for hot in rapport/shared/decide/... rapport/shared/expression github.com/expr-lang/expr/vm/... github.com/klauspost/compress/... encoding/json runtime/... internal/... \
-	crypto/internal/... crypto/sha256 hash/... math strconv strings bytes unicode/... slices maps sort sync/...; do
+for hot in rapport/shared/decide/... rapport/shared/expression github.com/expr-lang/expr/vm/... github.com/klauspost/compress/... encoding/json runtime/... internal/runtime/... \
+	crypto/internal/fips140/sha256 crypto/sha256 hash/... math strconv strings bytes unicode/...; do
 	flags+=("-gcflags=$hot=")
 done
 for name in $names; do

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"sort"
 	"strings"
 	"time"
@@ -106,7 +107,7 @@ func measure(public string, dev bool) ([]figure, error) {
 	for _, set := range []struct {
 		name  string
 		posts []corpus.Post
-	}{{"posts held back", held}, {"posts held back, three other writers", others}} {
+	}{{"posts held back", held}, {"posts held back, three other writers", others}, {"posts held back, all", slices.Concat(held, others)}} {
 		out = append(out, figures(fmt.Sprintf("%d %s", len(set.posts), set.name), gauge.Posts(r, set.posts, tongue), gauge.Posts(rules, set.posts, tongue), true)...)
 	}
 	out = append(out, general(r, rules, public)...)
@@ -280,10 +281,13 @@ TABLE
   one in English, one in all six languages; one post in six is meant to be hard. They were written when the reader of the sixth round was made. A figure moves by about ±0.03 by chance.
 - What was looked at while the reader was made: posts that were left out of training industry by industry
   (` + "`go run ./scripts/train -cross`" + `), posts.jsonl and unseen.jsonl. Of the posts held back only this table was looked at: eight times the first (three times while the first three
-  rounds of posts were written, five times for the tone in general and the fourth and fifth round), then LOOKED. What these readings led to: the parts that
+  rounds of posts were written, five times for the tone in general and the fourth and fifth round), then three times both sets (after the sixth round,
+  after the seventh, and with spam and complaints told from where enough of them are right). What these readings led to: the parts that
   probabilities are set by were cut by post and no longer by industry; a complaint about the product has to be clearly likelier than another; the rules of the lexicon came to help a complaint that
   the model half sees; and posts were written: said in passing, in plain words (sixth round), and as companies get them (seventh). No post held back and no class of them was looked into.
-- **Missed, and why.** MISSED
+- **Missed, and why.** Of what the first writer wrote nearly everything is met, the department too; the posts of three others are harder for it, praise and chatter near a brand above all, and so the
+  department of all 968 together stays below its goal. The probabilities are set by posts that were left out of training: where the reader is surer than it says (the first set), the error is larger.
+  German and English tweets: below. Before the sixth and seventh round (6,720 posts by ten writers, and tweets) the first set's recall was 0.82 at a precision of 0.72.
 - The validation splits of UMSAB and TweetEval were looked at (` + "`go run ./scripts/eval -dev`" + `), and nothing of them is trained with. By them a long word and
   a text with words of two languages are told by the model where it is all but certain; by them the sets below were taken in or left out and weighed, the tones of
   the German list scaled, the three tones within a language made to weigh the same, and rare features left without weights.

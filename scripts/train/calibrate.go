@@ -7,8 +7,8 @@ import (
 	"rapport/shared/decide/text"
 )
 
-// calibrate sets slope and offset of each output (Platt scaling) and the probability from which it holds (the best F1), by
-// posts that the scoring models had not seen.
+// calibrate sets slope and offset of each output (Platt scaling) and the probability from which it holds, by posts that the scoring
+// models had not seen.
 func calibrate(w *text.Weights, data []example, scores [][text.Outputs]float64) {
 	for o := text.ToneOutput; o < text.Outputs; o++ {
 		w.Slope[o], w.From[o] = 1, 0.5
@@ -50,13 +50,17 @@ func platt(data []example, scores [][text.Outputs]float64, o int) (a, b float64)
 	return math.Max(a, 0.2), b
 }
 
-// threshold looks for the probability with the best F1, for complaints the best F1.2; spam needs to be all but certain.
+// enough is which share of what an output tells must be so, where more counts than the best F1: a complaint that is missed costs more than one too
+// many, but who is told of too many stops looking; and spam is put aside.
+var enough = map[int]float64{text.ComplaintOutput: 0.72, text.SpamOutput: 0.985}
+
+// threshold looks for the probability with the best F1, or for the lowest from which enough is right.
 func threshold(data []example, scores [][text.Outputs]float64, o int, a, b float64) float64 {
-	best, at, care := -1.0, 0.5, 1.0
-	if o == text.ComplaintOutput { // one that is missed costs more than one too many
-		care = 1.2 * 1.2
+	best, at := -1.0, 0.5
+	if enough[o] > 0 {
+		at = 0.95
 	}
-	for step := 15; step <= 70; step++ {
+	for step := 95; step >= 15; step-- {
 		from := float64(step) / 100
 		var hit, extra, missed float64
 		for i := range data {
@@ -70,7 +74,13 @@ func threshold(data []example, scores [][text.Outputs]float64, o int, a, b float
 				missed += weight
 			}
 		}
-		f := (1 + care) * hit / math.Max((1+care)*hit+extra+care*missed, 1)
+		if share := enough[o]; share > 0 {
+			if hit >= share*(hit+extra) {
+				at = from
+			}
+			continue
+		}
+		f := 2 * hit / math.Max(2*hit+extra+missed, 1)
 		if f > best+1e-9 || f > best-1e-9 && math.Abs(from-0.5) < math.Abs(at-0.5) {
 			best, at = f, from
 		}

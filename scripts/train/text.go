@@ -38,8 +38,8 @@ type example struct {
 }
 
 // files are the posts by hand, what one of them weighs, and what for the tone in general. Those of the fourth round are the hardest: most
-// say what they mean between the lines. Those of the sixth that are toward brands say it plainly, as most people do. Posts about anything
-// teach the rest little but that most of what is said is about no brand.
+// say what they mean between the lines. Those of the sixth that are toward brands say it plainly, as most people do; those of the
+// seventh are as companies get them. Posts about anything teach the rest little but that most of what is said is about no brand.
 var files = [...]struct {
 	name         string
 	weight, tone float64
@@ -48,6 +48,8 @@ var files = [...]struct {
 	{"posts-fourth-de.txt", 0.4, 8}, {"posts-fourth-en.txt", 0.4, 8}, {"posts-fourth-more.txt", 0.4, 8}, {"posts-fourth-tone.txt", 0.1, 1}, {"posts-fifth.txt", 1, 20},
 	{"posts-sixth-plain-de.txt", 1, 20}, {"posts-sixth-plain-en.txt", 1, 20}, {"posts-sixth-plain-more.txt", 1, 20}, {"posts-sixth-tone-de-a.txt", 0.1, 0.5},
 	{"posts-sixth-tone-de-b.txt", 0.1, 0.5}, {"posts-sixth-tone-de-c.txt", 0.1, 0.5}, {"posts-sixth-tone-en-a.txt", 0.1, 0.5}, {"posts-sixth-tone-en-b.txt", 0.1, 0.5},
+	{"posts-seventh-de-a.txt", 1, 20}, {"posts-seventh-de-b.txt", 1, 20}, {"posts-seventh-en-a.txt", 1, 20}, {"posts-seventh-en-b.txt", 1, 20}, {"posts-seventh-mix-a.txt", 1, 20},
+	{"posts-seventh-mix-b.txt", 1, 20}, {"posts-seventh-mix-c.txt", 1, 20},
 }
 
 // gather reads all posts written for training and makes more of them.
