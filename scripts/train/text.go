@@ -39,7 +39,7 @@ type example struct {
 
 // files are the posts by hand, what one of them weighs, and what for the tone in general. Those of the fourth round are the hardest: most
 // say what they mean between the lines. Those of the sixth that are toward brands say it plainly, as most people do; those of the
-// seventh are as companies get them. Posts about anything teach the rest little but that most of what is said is about no brand.
+// seventh are as companies get them, and of the eighth mostly praise, talk near a brand and complaints about products. Posts about anything teach the rest little but that most of what is said is about no brand.
 var files = [...]struct {
 	name         string
 	weight, tone float64
@@ -49,7 +49,8 @@ var files = [...]struct {
 	{"posts-sixth-plain-de.txt", 1, 20}, {"posts-sixth-plain-en.txt", 1, 20}, {"posts-sixth-plain-more.txt", 1, 20}, {"posts-sixth-tone-de-a.txt", 0.1, 0.5},
 	{"posts-sixth-tone-de-b.txt", 0.1, 0.5}, {"posts-sixth-tone-de-c.txt", 0.1, 0.5}, {"posts-sixth-tone-en-a.txt", 0.1, 0.5}, {"posts-sixth-tone-en-b.txt", 0.1, 0.5},
 	{"posts-seventh-de-a.txt", 1, 20}, {"posts-seventh-de-b.txt", 1, 20}, {"posts-seventh-en-a.txt", 1, 20}, {"posts-seventh-en-b.txt", 1, 20}, {"posts-seventh-mix-a.txt", 1, 20},
-	{"posts-seventh-mix-b.txt", 1, 20}, {"posts-seventh-mix-c.txt", 1, 20},
+	{"posts-seventh-mix-b.txt", 1, 20}, {"posts-seventh-mix-c.txt", 1, 20}, {"posts-eighth-de-a.txt", 1, 20}, {"posts-eighth-de-b.txt", 1, 20}, {"posts-eighth-en-a.txt", 1, 20},
+	{"posts-eighth-en-b.txt", 1, 20}, {"posts-eighth-mix-a.txt", 1, 20}, {"posts-eighth-mix-b.txt", 1, 20},
 }
 
 // gather reads all posts written for training and makes more of them.

@@ -77,6 +77,7 @@ var tweets = [...]struct {
 	{"tones-germeval.tsv", "de", 1, map[string]func(string) map[string]string{"germeval2018-training.txt": readGermEval}},
 	{"tones-btc.tsv", "en", 3, map[string]func(string) map[string]string{"btc-a.conll": readCoNLL("a"), "btc-b.conll": readCoNLL("b"), "btc-f.conll": readCoNLL("f"), "btc-h.conll": readCoNLL("h")}},
 	{"tones-wnut.tsv", "en", 3, map[string]func(string) map[string]string{"wnut17train.conll": readCoNLL("")}},
+	{"tones-events.tsv", "en", 3, map[string]func(string) map[string]string{"wnut17-gurez.10000": readLines("gurez"), "wnut17-ile.10000": readLines("ile"), "wnut17-palm.10000": readLines("palm"), "wnut17-rigo.10000": readLines("rigo")}},
 }
 
 // judgedTweets gives them, each with its tone.
@@ -159,12 +160,23 @@ func readPotTS(file string) map[string]string {
 
 // readGermEval gives the texts by line.
 func readGermEval(file string) map[string]string {
-	out := map[string]string{}
-	for line := range strings.Lines(file) {
-		t, _, _ := strings.Cut(line, "\t")
-		out[strconv.Itoa(len(out)+1)] = strings.ReplaceAll(t, "|LBR|", " ")
+	out := readLines("")(file)
+	for line, t := range out {
+		t, _, _ = strings.Cut(t, "\t")
+		out[line] = strings.ReplaceAll(t, "|LBR|", " ")
 	}
 	return out
+}
+
+// readLines gives the texts by a mark and their line.
+func readLines(mark string) func(file string) map[string]string {
+	return func(file string) map[string]string {
+		out := map[string]string{}
+		for line := range strings.Lines(file) {
+			out[fmt.Sprint(mark, len(out)+1)] = strings.TrimSpace(line)
+		}
+		return out
+	}
 }
 
 var apart = regexp.MustCompile(` ([.,;:!?)\]…]|'(?:s|m|re|ve|ll|d)\b|n't\b)`)
