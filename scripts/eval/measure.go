@@ -315,7 +315,7 @@ TABLE
   with) all but 3 are told to be German.
 
 ## The reader
-Words, pairs of words, denied words and groups of three to five letters are hashed into a million places; about 100,000 that occur in at least five texts
+Words, pairs of words, denied words and groups of three to five letters are hashed into a million places; about 116,000 that occur in at least five texts
 have a row of weights (one byte each), the others add nothing; 72 numbers,
 mostly what the lexicon and the list of polarity found, come on top. Each of 20 outputs is a logistic regression: three of the tone in general, which learn from
 judged texts of all kinds, then, looking at those too, three of sentiment toward the brand, eleven intents, two of severity, one for a complaint about the product;
