@@ -329,8 +329,8 @@ private, crisis, answered, hours, basis and so on), what fits and what must not 
 who knew the table that proposes: that most fit shows that guide and code say the same, not how people would judge. Each is in one half or the other by a hash
 of its id; only the open half (94) was looked into, and is a test. A rule that wants what the guide forbids is tried too: of the open half two wishes came through, both about a
 namesake of the brand, which looks like any other chatter. From text to action the words alone are read, and what fits is worked out from the labels of people
-by the guide; what is misread is answered amiss, and that is where forbidden proposals come from. These rows were printed for the posts held back twice: 0.818 and 15 before an answer
-that suits both readings was preferred where the reader is not sure, which was chosen by posts.jsonl and unseen.jsonl alone (0.954 and 4 of 218), and what the table shows after it.
+by the guide; what is misread is answered amiss, and that is where forbidden proposals come from. These rows were first printed for the first set of posts held back with 0.818 and 15; since then an answer
+that suits both readings is preferred where the reader is not sure, which was chosen by posts.jsonl and unseen.jsonl alone, and the posts of later rounds came.
 No post held back was looked into.
 
 ## Personal data
