@@ -140,7 +140,7 @@ func wait(t testing.TB, what string, so func() bool) {
 	t.Helper()
 	timer := time.NewTicker(5 * time.Millisecond)
 	defer timer.Stop()
-	for deadline := time.Now().Add(2 * time.Minute); !so(); <-timer.C {
+	for deadline := time.Now().Add(20 * time.Second); !so(); <-timer.C {
 		if time.Now().After(deadline) {
 			t.Fatalf("waited in vain until %s", what)
 		}

@@ -50,10 +50,8 @@ func TestGists(t *testing.T) {
 		g.Sentiment, g.Complaint, g.Severity, g.Department = -1, true, got[0].Severity, "service"
 		return &g
 	}
-	edit := trouble(ledger.Gist{Reach: 3, Again: true})
-	edit.Severity = got[3].Severity // "Noch immer!" may be worse
 	want := []*ledger.Gist{trouble(ledger.Gist{Reach: 3, Print: print}), {Sentiment: 1, Reach: 2, Department: got[1].Department, Print: got[1].Print}, trouble(ledger.Gist{}),
-		edit, nil, nil, {Own: true}}
+		trouble(ledger.Gist{Reach: 3, Again: true}), nil, nil, {Own: true}}
 	got[3] = &again
 	for i := range want {
 		if !reflect.DeepEqual(got[i], want[i]) {
