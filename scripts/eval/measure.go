@@ -95,19 +95,13 @@ func measure(public string, dev bool) ([]figure, error) {
 		fmt.Println(markdown(next))
 		return nil, validation(d, r, public)
 	}
-	held, err := posts(first)
+	sets, err := heldBack()
 	if err != nil {
 		return nil, err
 	}
-	others, err := posts(second)
-	if err != nil {
-		return nil, err
-	}
+	held := sets[0].posts
 	out := languages(d, held, public)
-	for _, set := range []struct {
-		name  string
-		posts []corpus.Post
-	}{{"posts held back", held}, {"posts held back, three other writers", others}, {"posts held back, all", slices.Concat(held, others)}} {
+	for _, set := range append(sets, posts{"posts held back, all", slices.Concat(held, sets[1].posts)}) {
 		out = append(out, figures(fmt.Sprintf("%d %s", len(set.posts), set.name), gauge.Posts(r, set.posts, tongue), gauge.Posts(rules, set.posts, tongue), true)...)
 	}
 	out = append(out, general(r, rules, public)...)
@@ -136,19 +130,25 @@ func measure(public string, dev bool) ([]figure, error) {
 	return append(out, carried...), err
 }
 
-// The posts held back: the first are by the writer of the oldest posts that are trained with, the second by three others.
-const (
-	first  = "heldback.txt"
-	second = "heldback-second.txt"
-)
+// posts is a set by which something is measured.
+type posts struct {
+	name  string
+	posts []corpus.Post
+}
 
-// posts reads posts held back.
-func posts(file string) ([]corpus.Post, error) {
-	b, err := os.ReadFile(testdata + file)
-	if err != nil {
-		return nil, err
+// heldBack gives the posts held back: the first are by the writer of the oldest posts that are trained with, the second by three others.
+func heldBack() ([]posts, error) {
+	sets := []posts{{name: "posts held back"}, {name: "posts held back, three other writers"}}
+	for i, file := range []string{"heldback.txt", "heldback-second.txt"} {
+		b, err := os.ReadFile(testdata + file)
+		if err != nil {
+			return nil, err
+		}
+		if sets[i].posts, err = corpus.Parse(file, b); err != nil {
+			return nil, err
+		}
 	}
-	return corpus.Parse(file, b)
+	return sets, nil
 }
 
 // languages measures the detector on whole posts and on their first words.

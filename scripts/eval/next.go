@@ -141,14 +141,9 @@ func nextActions(r *text.Reader, tongue func(corpus.Post) string, dev bool) ([]f
 	if err != nil {
 		return nil, err
 	}
-	name := "situations held back"
-	sets := []struct {
-		name  string
-		posts []corpus.Post
-	}{{name: "posts held back, from text to action"}, {name: "posts held back, three other writers, from text to action"}}
+	name, sets := "situations held back", []posts{{name: "posts.jsonl and unseen.jsonl"}}
 	if dev {
-		name, sets = "open situations", sets[:1]
-		sets[0].name = "posts.jsonl and unseen.jsonl, from text to action"
+		name = "open situations"
 		for _, file := range []string{"posts.jsonl", "unseen.jsonl"} {
 			set, err := labelled(file)
 			if err != nil {
@@ -156,19 +151,15 @@ func nextActions(r *text.Reader, tongue func(corpus.Post) string, dev bool) ([]f
 			}
 			sets[0].posts = append(sets[0].posts, set...)
 		}
-	} else {
-		for i, file := range []string{first, second} {
-			if sets[i].posts, err = posts(file); err != nil {
-				return nil, err
-			}
-		}
+	} else if sets, err = heldBack(); err != nil {
+		return nil, err
 	}
 	out := append(f.figures(name), most("8", "forbidden action carried through by a rule that wants it", fmt.Sprintf("%s (%d wishes)", name, f.wished), float64(f.given), "%.0f", "", 0))
 	for _, set := range sets {
 		if f, err = carriedOut(r, set.posts, tongue); err != nil {
 			return nil, err
 		}
-		out = append(out, f.figures(set.name)...)
+		out = append(out, f.figures(set.name+", from text to action")...)
 	}
 	return out, nil
 }
