@@ -2,7 +2,7 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help demo up test soak fuzz eval train bench check build sbom fmt docs clean functions e2e synth diff deploy outputs destroy template
+.PHONY: help demo up test soak fuzz eval train bench profile check build sbom fmt docs clean functions e2e synth diff deploy outputs destroy template
 
 SEEDS ?= 20000
 FIRST ?= 1
@@ -43,6 +43,9 @@ train: ## make the weights of the readers of text and language from the sets of 
 
 bench: ## measure: work per mention, store, queue, start; writes out/bench.txt
 	@scripts/bench.sh
+
+profile: ## where a home spends its time: writes out/home.pprof, for `go tool pprof`
+	@mkdir -p out && KILL_PROFILE=$(CURDIR)/out/home.pprof go test ./shared/localrun -run '^$$' -bench 'Known/10000$$' -benchtime 20000x
 
 check: ## format, vet, staticcheck, golangci-lint, govulncheck, race detector
 	@scripts/check.sh

@@ -63,7 +63,8 @@ func TestReproducible(t *testing.T) {
 	}
 }
 
-// TestReproducibleCommandLine builds the command line twice, the second time from another folder: the bytes must be the same.
+// TestReproducibleCommandLine builds the command line twice, the second time from another folder: the bytes must be the same, and what was
+// linked without much must still play the whole day of the demo.
 func TestReproducibleCommandLine(t *testing.T) {
 	root, err := filepath.Abs("..")
 	if err != nil {
@@ -74,8 +75,9 @@ func TestReproducibleCommandLine(t *testing.T) {
 		t.Fatal(err)
 	}
 	var first []byte
+	var out string
 	for _, from := range []string{root, elsewhere} {
-		out := t.TempDir()
+		out = t.TempDir()
 		cmd := exec.Command(filepath.Join(from, "scripts", "build.sh"), runtime.GOARCH, out)
 		cmd.Dir = from
 		if text, err := cmd.CombinedOutput(); err != nil {
@@ -93,6 +95,10 @@ func TestReproducibleCommandLine(t *testing.T) {
 		if bytes.Contains(got, []byte(root+"/")) {
 			t.Error("the program names the folder it was built in")
 		}
+	}
+	text, err := exec.CommandContext(t.Context(), filepath.Join(out, "rapport"), "demo").CombinedOutput()
+	if err != nil || !bytes.HasSuffix(text, []byte(", 0 unaccounted\n")) {
+		t.Errorf("the demo of what was built: %v: %s", err, text)
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime/pprof"
 	"strings"
 	"testing"
 	"time"
@@ -68,6 +69,17 @@ func TestMain(m *testing.M) {
 // runHome is the child: a home that works until its standard input ends.
 func runHome(data string) error {
 	ctx := context.Background()
+	if name := os.Getenv("KILL_PROFILE"); name != "" {
+		f, err := os.Create(name)
+		if err != nil {
+			return err
+		}
+		defer f.Close()
+		if err := pprof.StartCPUProfile(f); err != nil {
+			return err
+		}
+		defer pprof.StopCPUProfile()
+	}
 	home, err := localrun.Open(ctx, homeOptions(data, os.Getenv("KILL_LISTEN")))
 	if err != nil {
 		return err
@@ -193,7 +205,7 @@ func TestKilledTwice(t *testing.T) {
 	home := spawn(t, data, listen)
 	sent := make(chan error, 1)
 	go func() {
-		sent <- sendAll(t.Context(), listen, killEvents, func(i int) string { return fmt.Sprint("author-", i%40) })
+		sent <- sendAll(t.Context(), listen, killEvents, func(i int) string { return fmt.Sprintf("Bremse Nummer %d quietscht.", i) }, func(i int) string { return fmt.Sprint("author-", i%40) })
 	}()
 	for _, moment := range []int{30 + dice.IntN(100), 200 + dice.IntN(150)} {
 		wait(t, fmt.Sprintf("%d records are there", moment), func() bool { return feedback.Total() >= moment })
@@ -220,12 +232,12 @@ func TestKilledTwice(t *testing.T) {
 func name(i int) string { return fmt.Sprintf("event-%04d", i) }
 
 // sendAll sends every event until the home has taken it.
-func sendAll(ctx context.Context, listen string, events int, who func(int) string) error {
+func sendAll(ctx context.Context, listen string, events int, text, who func(int) string) error {
 	settings := map[string]any{"scheme": "body", "header": "X-Signature", "fields": map[string]any{"id": "item.id"}}
 	tool := hooktwin.New(hooktwin.Options{Target: "http://" + listen + "/hooks/monitor", Now: time.Now, Tries: 1 << 30, Twice: 0.05, Seed: 1,
 		Hook: network.Hook{Name: "monitor", Kind: "hook", Settings: settings, Secrets: map[string]flow.Secret{"secret": flow.NewSecret("a-secret-of-the-test")}}})
 	for i := range events {
-		event := map[string]any{"id": name(i), "text": fmt.Sprintf("Bremse Nummer %d quietscht.", i), "who": who(i)}
+		event := map[string]any{"id": name(i), "text": text(i), "who": who(i)}
 		if err := tool.Add(event); err != nil {
 			return err
 		}

@@ -20,7 +20,7 @@ func BenchmarkKnown(b *testing.B) {
 			remember(b, data, people)
 			home := spawn(b, data, listen)
 			n := b.N
-			if err := sendAll(b.Context(), listen, n, func(i int) string { return author(i * 7919 % people) }); err != nil {
+			if err := sendAll(b.Context(), listen, n, said, func(i int) string { return author(i * 7919 % people) }); err != nil {
 				b.Fatal(err)
 			}
 			settle(b, data, feedback, n)
@@ -29,6 +29,23 @@ func BenchmarkKnown(b *testing.B) {
 			b.ReportMetric(float64(used.Microseconds())/float64(n), "µs/mention")
 		})
 	}
+}
+
+// said is what is written: short and long, in two languages, about all sorts of things.
+func said(i int) string {
+	posts := [...]string{
+		"Your parcel app has shown \"out for delivery\" since Tuesday. Nobody answers the phone, and the chat closes after ten minutes. What am I supposed to tell my mother, who waits for her medicine?",
+		"Danke an die Kollegin am Schalter 3, die mir heute früh in zwei Minuten geholfen hat. So geht das!",
+		"Does the new model fit the old charging station, or do I need an adapter? Asking before I order two of them for the office.",
+		"Zum dritten Mal in diesem Monat doppelt abgebucht. Ich habe geschrieben, ich habe angerufen, ich war in der Filiale. Wenn das Geld bis Freitag nicht zurück ist, kündige ich und gehe zum Anwalt.",
+		"lol same bike as mine",
+		"Könntet ihr in der App bitte die Abfahrten nach Gleis sortieren? Das würde mir jeden Morgen zwei Minuten sparen, und ich bin sicher nicht der Einzige.",
+		"Third update in a row that logs me out on every start. Phone is a year old, plenty of space, tried reinstalling twice. The old version was fine.",
+		"Bei uns im Ort macht nächste Woche eine Filiale auf, mal sehen, ob die Parkplätze reichen.",
+		"Great service as always, the fitter was friendly, on time and even cleaned up. Would recommend to anyone in the area.",
+		"Wir brauchen ab März zwölf Arbeitsplätze mit Bildschirm und Dock. Wer macht mir ein Angebot? Am besten per Mail, ich bin viel unterwegs.",
+	}
+	return fmt.Sprintf("%s (%d)", posts[i%len(posts)], i)
 }
 
 func author(i int) string { return fmt.Sprint("author-", i) }
