@@ -42,7 +42,7 @@ func TestPostsToActions(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range []string{"posts.jsonl", "unseen.jsonl"} {
+	for name, least := range map[string]float64{"posts.jsonl": 0.95, "unseen.jsonl": 0.8} { // all of the latter are hard
 		posts, err := labelledIn("../../"+testdata, name)
 		if err != nil {
 			t.Fatal(err)
@@ -54,7 +54,7 @@ func TestPostsToActions(t *testing.T) {
 		for _, say := range f.says {
 			t.Log(say)
 		}
-		if f.n < 20 || float64(f.acceptable) < 0.85*float64(f.n) {
+		if f.n < 20 || float64(f.acceptable) < least*float64(f.n) {
 			t.Errorf("%s: of %d proposals %d are acceptable and %d forbidden", name, f.n, f.acceptable, f.forbidden)
 		}
 		t.Logf("%s: of %d proposals %d are acceptable and %d forbidden", name, f.n, f.acceptable, f.forbidden)

@@ -21,15 +21,18 @@ type linear struct {
 }
 
 func (l *linear) raw(x *example, first, end int) (z [text.Outputs]float64) {
-	norm := 1 / math.Sqrt(float64(max(len(x.rows), 1)))
-	for _, h := range x.rows {
+	sum := func(rows []uint32, first, end int) {
+		for _, h := range rows {
+			for o := first; o < end; o++ {
+				z[o] += l.rows[h][o]
+			}
+		}
 		for o := first; o < end; o++ {
-			z[o] += l.rows[h][o]
+			z[o] = float64(z[o]*norm(rows)) + l.bias[o]
 		}
 	}
-	for o := first; o < end; o++ {
-		z[o] = float64(z[o]*norm) + l.bias[o]
-	}
+	sum(x.rows, first, min(end, text.ToneOutput))
+	sum(x.tones, max(first, text.ToneOutput), end)
 	for i, v := range x.dense {
 		if v != 0 {
 			for o := first; o < end; o++ {
@@ -39,6 +42,9 @@ func (l *linear) raw(x *example, first, end int) (z [text.Outputs]float64) {
 	}
 	return z
 }
+
+// norm is by what weights are multiplied, so that long texts do not weigh more than short ones.
+func norm(rows []uint32) float64 { return 1 / math.Sqrt(float64(max(len(rows), 1))) }
 
 // learn averages a few fits that saw the examples in other orders: less chance, the same size.
 func learn(v vocabulary, data []example, rounds, epochs, first, end int) *linear {
@@ -94,10 +100,14 @@ func fitText(v vocabulary, data []example, run uint64, epochs, first, end int) *
 	return l
 }
 
-// step moves the weights by one example.
+// step moves the weights by one example: those about brands, or those of the tone in general.
 func (l *linear) step(x *example, first, end int) {
 	z := l.raw(x, first, end)
-	norm := 1 / math.Sqrt(float64(max(len(x.rows), 1)))
+	rows, rate := x.rows, rateFirst
+	if first >= text.ToneOutput {
+		rows, rate = x.tones, rateTone
+	}
+	norm := norm(rows)
 	var g [text.Outputs]float64
 	for o := first; o < end; o++ {
 		y := 0.0
@@ -113,10 +123,10 @@ func (l *linear) step(x *example, first, end int) {
 			}
 			d := float64(g[o]*v) + float64(shrink*w[o])
 			s[o] += float64(d * d)
-			w[o] -= rateFirst * d / (math.Sqrt(s[o]) + 1e-3)
+			w[o] -= rate * d / (math.Sqrt(s[o]) + 1e-3)
 		}
 	}
-	for _, h := range x.rows {
+	for _, h := range rows {
 		move(&l.rows[h], &l.square.rows[h], norm, 2e-4)
 	}
 	for i, v := range x.dense {

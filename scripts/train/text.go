@@ -3,6 +3,8 @@ package main
 import (
 	"embed"
 	"fmt"
+	"io/fs"
+	"path"
 	"slices"
 	"strings"
 	"sync"
@@ -25,50 +27,58 @@ const (
 	folds      = 6
 	drop       = 4 // one in this many examples is learned without the lexicon's help
 	rateFirst  = 0.06
+	rateTone   = 0.09
 )
 
 // example is a post as the model sees it.
 type example struct {
 	post   corpus.Post
 	hashed []uint32 // all features
-	rows   []uint32 // in the vocabulary, of those that are in it
+	rows   []uint32 // in the vocabulary: of those that tell of brands
+	tones  []uint32 // and of those that tell the tone in general
 	dense  [text.Dense]float32
 	want   [text.Outputs]bool
 	weight float32
 }
 
-// files are the posts by hand, what one of them weighs, and what for the tone in general. Those of the fourth round are the hardest: most
-// say what they mean between the lines. Those of the sixth that are toward brands say it plainly, as most people do; those of the
-// seventh are as companies get them, and of the eighth mostly praise, talk near a brand and complaints about products. Posts about anything teach the rest little but that most of what is said is about no brand.
-var files = [...]struct {
-	name         string
+// round is what a post of some files weighs, and what for the tone in general.
+type round struct {
+	files        string
 	weight, tone float64
-}{
-	{"posts-de.txt", 1, 20}, {"posts-en.txt", 1, 20}, {"posts-more.txt", 1, 20}, {"posts-second-de.txt", 1, 20}, {"posts-second-en.txt", 1, 20}, {"posts-third.txt", 1, 20},
-	{"posts-fourth-de.txt", 0.4, 8}, {"posts-fourth-en.txt", 0.4, 8}, {"posts-fourth-more.txt", 0.4, 8}, {"posts-fourth-tone.txt", 0.1, 1}, {"posts-fifth.txt", 1, 20},
-	{"posts-sixth-plain-de.txt", 1, 20}, {"posts-sixth-plain-en.txt", 1, 20}, {"posts-sixth-plain-more.txt", 1, 20}, {"posts-sixth-tone-de-a.txt", 0.1, 0.5},
-	{"posts-sixth-tone-de-b.txt", 0.1, 0.5}, {"posts-sixth-tone-de-c.txt", 0.1, 0.5}, {"posts-sixth-tone-en-a.txt", 0.1, 0.5}, {"posts-sixth-tone-en-b.txt", 0.1, 0.5},
-	{"posts-seventh-de-a.txt", 1, 20}, {"posts-seventh-de-b.txt", 1, 20}, {"posts-seventh-en-a.txt", 1, 20}, {"posts-seventh-en-b.txt", 1, 20}, {"posts-seventh-mix-a.txt", 1, 20},
-	{"posts-seventh-mix-b.txt", 1, 20}, {"posts-seventh-mix-c.txt", 1, 20}, {"posts-eighth-de-a.txt", 1, 20}, {"posts-eighth-de-b.txt", 1, 20}, {"posts-eighth-en-a.txt", 1, 20},
-	{"posts-eighth-en-b.txt", 1, 20}, {"posts-eighth-mix-a.txt", 1, 20}, {"posts-eighth-mix-b.txt", 1, 20},
+}
+
+// written are the posts by hand: the first that fits a file's name counts. Those of the fourth round are the hardest: most say what they
+// mean between the lines. Those of the sixth that are toward brands say it plainly, as most people do; the rest is as companies get it, the
+// eighth to tenth with more praise, talk near a brand and complaints about products than there is, the twelfth with irony. Posts about
+// anything teach little but that most of what is said is about no brand.
+var written = [...]round{
+	{"posts-fourth-tone.txt", 0.1, 0.2}, {"posts-sixth-tone-*.txt", 0.1, 0.1}, {"posts-fourth-*.txt", 0.4, 1.6}, {"posts-*.txt", 1, 4},
 }
 
 // gather reads all posts written for training and makes more of them.
 func gather() (hand, more []corpus.Post, err error) {
 	chance := corpus.Chance(seed)
+	files, err := fs.Glob(own, "data/posts-*.txt")
+	if err != nil {
+		return nil, nil, err
+	}
 	for _, file := range files {
-		name := file.name
-		b, err := own.ReadFile("data/" + name)
+		b, err := own.ReadFile(file)
 		if err != nil {
 			return nil, nil, err
 		}
+		name := path.Base(file)
 		posts, err := corpus.Parse(name, b)
 		if err != nil {
 			return nil, nil, err
 		}
+		by := written[slices.IndexFunc(written[:], func(r round) bool {
+			ok, _ := path.Match(r.files, name)
+			return ok
+		})]
 		for i := range posts {
 			general(&posts[i], strings.Contains(name, "-tone"))
-			posts[i].Weight, posts[i].ToneWeight = file.weight, file.tone
+			posts[i].Weight, posts[i].ToneWeight = by.weight, by.tone
 		}
 		hand = append(hand, posts...)
 	}
@@ -141,8 +151,9 @@ func trainText(dir string, cross bool) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	v := features([][]example{a, bare, public}, b)
-	general := learnTone(v, bare, public, slices.Concat(a, b))
+	tones := slices.Concat(bare, public)
+	v := features(a, b, tones)
+	general := learnTone(v, tones, slices.Concat(a, b))
 	for _, list := range [][]example{a, b} {
 		for i := range list {
 			general.tell(&list[i])

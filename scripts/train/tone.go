@@ -212,7 +212,7 @@ func toned(dir string, rules *text.Reader) (words, public []example, err error) 
 
 // learnTone learns the tone in general of words, public texts, and the posts whose tone is known. Within a language each tone weighs the
 // same in all.
-func learnTone(v vocabulary, words, public, posts []example) *linear {
+func learnTone(v vocabulary, texts, posts []example) *linear {
 	var data []example
 	for _, x := range posts {
 		if x.post.Tone != "" {
@@ -220,7 +220,7 @@ func learnTone(v vocabulary, words, public, posts []example) *linear {
 			data = append(data, x)
 		}
 	}
-	data = append(append(data, words...), public...)
+	data = append(data, texts...)
 	sums := map[string]*[3]float64{}
 	at := func(x *example) (*[3]float64, int) {
 		if sums[x.post.Lang] == nil {

@@ -1,55 +1,58 @@
 package main
 
 import (
-	"iter"
+	"maps"
 	"slices"
 )
 
-// vocabulary are the hashes of features that get weights, ascending: those of enough posts that nobody made of another. What one writer said
-// once says nothing about the next.
+// vocabulary are the hashes of features that get weights, ascending.
 type vocabulary []uint32
 
-// often is of how many posts a feature has to be.
+// often is of how many posts a feature has to be: what one writer said once says nothing about the next.
 const often = 5
 
-// features makes the vocabulary of lists of posts, and gives their examples, and those of others that do not count, its rows.
-func features(lists [][]example, others ...[]example) vocabulary {
-	count := map[uint32]int{}
-	for x := range each(lists) {
-		seen := map[uint32]bool{}
-		for _, h := range x.hashed {
-			if !seen[h] {
-				seen[h] = true
-				count[h]++
-			}
+// features makes the vocabulary: for the outputs about brands, what is often said in posts; for the tone in general, in texts whose
+// tone is known. What was made of posts does not count. All examples get their rows of it.
+func features(posts, made, toned []example) vocabulary {
+	brand, tone := map[uint32]int{}, map[uint32]int{}
+	for _, x := range posts {
+		count(brand, &x)
+		if x.post.Tone != "" {
+			count(tone, &x)
 		}
 	}
-	var v vocabulary
-	for h, n := range count {
-		if n >= often {
-			v = append(v, h)
-		}
+	for _, x := range toned {
+		count(tone, &x)
 	}
-	slices.Sort(v)
-	for x := range each(slices.Concat(lists, others)) {
-		for _, h := range x.hashed {
-			if at, ok := slices.BinarySearch(v, h); ok {
-				x.rows = append(x.rows, uint32(at))
+	rare := func(_ uint32, n int) bool { return n < often }
+	maps.DeleteFunc(brand, rare)
+	maps.DeleteFunc(tone, rare)
+	all := maps.Clone(brand)
+	maps.Copy(all, tone)
+	v := vocabulary(slices.Sorted(maps.Keys(all)))
+	for _, list := range [][]example{posts, made, toned} {
+		for i := range list {
+			x := &list[i]
+			for _, h := range x.hashed {
+				at, ok := slices.BinarySearch(v, h)
+				if !ok {
+					continue
+				}
+				if brand[h] > 0 {
+					x.rows = append(x.rows, uint32(at))
+				}
+				if tone[h] > 0 {
+					x.tones = append(x.tones, uint32(at))
+				}
 			}
 		}
 	}
 	return v
 }
 
-// each goes through the examples of lists.
-func each(lists [][]example) iter.Seq[*example] {
-	return func(yield func(*example) bool) {
-		for _, list := range lists {
-			for i := range list {
-				if !yield(&list[i]) {
-					return
-				}
-			}
-		}
+// count adds the features of an example, each once.
+func count(n map[uint32]int, x *example) {
+	for _, h := range slices.Compact(slices.Sorted(slices.Values(x.hashed))) {
+		n[h]++
 	}
 }

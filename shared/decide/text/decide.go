@@ -1,9 +1,6 @@
 package text
 
-import (
-	"math"
-	"slices"
-)
+import "slices"
 
 // order is which intent goes first where several hold: what somebody must act on.
 var order = [...]int{6, 7, 8, 0, 5, 3, 4, 1, 2} // legal press job complaint churn purchase idea question praise
@@ -59,19 +56,24 @@ func (r *reading) choose(p *[Outputs]float32, mains *[Mains]float32, in Input, e
 	}
 	reproach := holds(atComplaint)
 	likely := *mains
-	if !holds(atSpam) || likely[atSpam] < spamFrom || e.sum[hComplaint] >= 1.4 || ruled.Severity == 3 {
+	if !holds(atSpam) || likely[atSpam] < spamFrom || likely[atSpam] < spamSure && e.sum[hComplaint] >= 1.4 || ruled.Severity == 3 {
 		likely[atSpam] = 0 // it is put aside only where there is hardly a doubt
 	}
 	if danger {
 		likely[atPress], likely[atChatter], likely[atPraise] = 0, 0, 0
 	}
-	if reproach { // neither chat nor praise goes with a reproach
+	switch { // neither chat nor praise goes with a reproach
+	case e.sum[hComplaint] >= sureFrom:
 		likely[atChatter], likely[atPraise] = 0, 0
+	case reproach:
+		likely[atChatter] *= besideReproach
+		likely[atPraise] *= besideReproach
 	}
 	first := likeliest(&likely)
+	reproach = reproach && first != atPraise
 	stars := in.Rating == 1 || in.Rating == 2
 	switch {
-	case first == mainProduct, first == atChatter && stars, first == atChurn && reproach && ruled.Complaint,
+	case first == mainProduct, (first == atChatter || first == atPraise) && stars, first == atChurn && reproach && ruled.Complaint,
 		first == atQuestion && reproach, first == atIdea && reproach && p[outIntent+atComplaint] >= 0.5:
 		first = atComplaint
 	case first == atChurn && e.cues == 0: // who leaves need not reproach
@@ -89,18 +91,27 @@ func (r *reading) choose(p *[Outputs]float32, mains *[Mains]float32, in Input, e
 	return out
 }
 
+// besideReproach is what counts of chat and praise where a reproach seems to hold, by posts left out of training.
+const besideReproach = 0.4
+
+// sureFrom is how much reproach the lexicon must find so that nothing speaks against it: two sure words, or a phrase that is never meant otherwise.
+const sureFrom = 2.2
+
 // leavesFrom is how likely a complaint must be where somebody leaves and the lexicon finds no reproach.
 const leavesFrom = 0.75
 
 // productFrom is how many times likelier than another one a complaint about the product itself must be: training has what is
 // rare count more.
-const productFrom = 2.5
+const productFrom = 1.5
 
-// spamFrom is how likely the main intent must be spam.
-const spamFrom = 0.6
+// How likely the main intent must be spam, and where the lexicon finds a reproach too.
+const (
+	spamFrom = 0.6
+	spamSure = 0.97
+)
 
 // plainFrom is how likely a complaint must be where the lexicon's rules find one by themselves.
-const plainFrom = 0.12
+const plainFrom = 0.2
 
 // excluded tells which intents do not go with those that are there already.
 func excluded(i int, there []string, p *[Outputs]float32) bool {
@@ -199,7 +210,7 @@ func Department(r *Result) string { return department(r, false) }
 
 // explain adds what single words brought to the words that the lexicon found.
 func (r *reading) explain(t *tokens, e *evidence) {
-	norm := 1 / float32(math.Sqrt(float64(max(r.n, 1))))
+	norm := scaled(r.n)
 	c, n, p := r.m.scale[outIntent]*norm, r.m.scale[outNegative]*norm, r.m.scale[outPositive]*norm
 	known := len(e.words)
 words:

@@ -177,7 +177,8 @@ const mostWords = 160
 type reading struct {
 	m     *model
 	keep  []uint32 // all hashed features, where they are wanted
-	n     int      // of those that have weights
+	n     int      // of those that have weights for what is said about a brand
+	tones int      // and for the tone in general
 	sum   [Outputs]int32
 	dense [Dense]float32
 	said  [mostWords]contribution
@@ -197,16 +198,28 @@ func (r *reading) take(h uint32) {
 		return
 	}
 	if row := r.m.row(h); row != "" {
-		r.n++
-		for o := range r.sum {
+		var brand, tone byte
+		for o := range outTone {
 			r.sum[o] += int32(int8(row[o]))
+			brand |= row[o]
+		}
+		for o := outTone; o < Outputs; o++ {
+			r.sum[o] += int32(int8(row[o]))
+			tone |= row[o]
+		}
+		if brand != 0 {
+			r.n++
+		}
+		if tone != 0 {
+			r.tones++
 		}
 	}
 }
 
 // add takes all features that a word has by itself.
 func (r *reading) add(k *known) {
-	r.n += int(k.n)
+	r.n += int(k.n[0])
+	r.tones += int(k.n[1])
 	for o := range r.sum {
 		r.sum[o] += k.sum[o]
 	}
@@ -345,8 +358,11 @@ func (r *reading) numbers(in Input, t *tokens, e *evidence, ruled *Result) {
 // outputs gives the calibrated probabilities, and the odds they are of. Stars are no part of training: they move the odds.
 func (r *reading) outputs(rating int) (p, z [Outputs]float32) {
 	m := r.m
-	norm := 1 / float32(math.Sqrt(float64(max(r.n, 1))))
+	norm := scaled(r.n)
 	for o := range z {
+		if o == outTone {
+			norm = scaled(r.tones)
+		}
 		z[o] = m.bias[o] + float32(r.sum[o])*m.scale[o]*norm
 	}
 	add := func(i int) {
@@ -385,6 +401,9 @@ func (r *reading) outputs(rating int) (p, z [Outputs]float32) {
 	}
 	return p, z
 }
+
+// scaled is by what the sum of so many features is multiplied, so that long texts do not weigh more than short ones.
+func scaled(features int) float32 { return 1 / float32(math.Sqrt(float64(max(features, 1)))) }
 
 // Toned makes of the tone in general, as odds, the two numbers that the other outputs look at: which way, and how much.
 func Toned(negative, neutral, positive float32) (way, much float32) {

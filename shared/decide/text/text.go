@@ -49,7 +49,7 @@ type Reader struct {
 type known struct {
 	begins []int32        // patterns that may begin with it
 	sum    [Outputs]int32 // of the model's weights of its features
-	n      int32          // how many they are
+	n      [2]int32       // how many they are: about brands, and of the tone in general
 	tones  [polarLangs]float32
 }
 
@@ -65,7 +65,7 @@ func (r *Reader) know(t *tokens) {
 				x.take(w.hash + 1)
 				x.groups(word)
 			}
-			return known{r.lexicon.begin(word), x.sum, int32(x.n), r.polar.tones(word)}
+			return known{r.lexicon.begin(word), x.sum, [2]int32{int32(x.n), int32(x.tones)}, r.polar.tones(word)}
 		})
 	}
 }
