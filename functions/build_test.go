@@ -157,9 +157,9 @@ func bound(t *testing.T, function string) size {
 	case "enrich":
 		return with(12, 4.5)
 	case "jobs": // reads of every network, writes to every CRM, and a replay's decisions
-		return with(13.6, 5.2)
+		return with(13.2, 4.9)
 	case "console": // nearly all verbs, the pages, and the log-in
-		return with(16.1, 6)
+		return with(15.7, 5.8)
 	}
 	return size{12, 4.5}
 }
