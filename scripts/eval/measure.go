@@ -281,8 +281,8 @@ TABLE
   one in English, one in all six languages; one post in six is meant to be hard. They were written when the reader of the sixth round was made. A figure moves by about ±0.03 by chance.
 - What was looked at while the reader was made: posts that were left out of training industry by industry
   (` + "`go run ./scripts/train -cross`" + `), posts.jsonl and unseen.jsonl. Of the posts held back only this table was looked at: eight times the first (three times while the first three
-  rounds of posts were written, five times for the tone in general and the fourth and fifth round), then seven times: with the
-  sixth round, and six times both sets (before and after the seventh round, with spam told from where enough of it is right, with the eighth, and twice with the twelfth). What these readings led to: the parts that
+  rounds of posts were written, five times for the tone in general and the fourth and fifth round), then eight times: with the
+  sixth round, and seven times both sets (before and after the seventh round, with spam told from where enough of it is right, with the eighth, and three times with the twelfth). What these readings led to: the parts that
   probabilities are set by were cut by post and no longer by industry; a complaint about the product has to be clearly likelier than another; the rules of the lexicon came to help a complaint that
   the model half sees; and posts were written: said in passing, in plain words (sixth round), as companies get them (seventh), praise and talk near a brand
   (eighth), complaints about products and praise of many voices (ninth to eleventh), for the departments fell short; spam is told from a higher probability; and the second set was written, for the first is small and by one hand. From which probability on there is a complaint is set by posts left out of training. No post held back and no class of them was looked into.

@@ -63,7 +63,7 @@ func (r *reading) choose(p *[Outputs]float32, mains *[Mains]float32, in Input, e
 		likely[atPress], likely[atChatter], likely[atPraise] = 0, 0, 0
 	}
 	switch { // neither chat nor praise goes with a reproach
-	case e.sum[hComplaint] >= sureFrom:
+	case reproach && e.sum[hComplaint] >= sureFrom:
 		likely[atChatter], likely[atPraise] = 0, 0
 	case reproach:
 		likely[atChatter] *= besideReproach

@@ -36,10 +36,11 @@ func TestRead(t *testing.T) {
 		{"I want to cancel my contract", "en", "neutral", "churn", 0},
 		{"Terrible service, I want to cancel my contract", "en", "negative", "complaint churn", 2},
 		{"My kettle caught fire this morning", "en", "negative", "complaint", 3},
-		{"A great brand, love it", "en", "positive", "praise", 0},           // "brand" is fire in German
-		{"Hi, do you have this in stock?", "en", "neutral", "purchase", 0},  // "hi" is broken in Bavarian
+		{"A great brand, love it", "en", "positive", "praise", 0},          // "brand" is fire in German
+		{"Hi, do you have this in stock?", "en", "neutral", "purchase", 0}, // "hi" is broken in Bavarian
 		{"My kind neighbour is still fast", "en", "neutral", "chatter", 0}, // and "kind" is a child
-		{"Mein Kind mag eure Kekse.", "de", "neutral", "chatter", 0},        //
+		{"Terrible storm last night, my poor garden looks awful", "en", "neutral", "chatter", 0},
+		{"Mein Kind mag eure Kekse.", "de", "neutral", "chatter", 0}, //
 		{"Buy followers now, 10k for $19, link in bio", "en", "neutral", "spam", 0},
 		{"", "und", "neutral", "chatter", 0},
 		{"🤬", "und", "negative", "complaint", 1},
