@@ -160,6 +160,36 @@ func (w *draft) edited(c *flow.Conversation, old int, t flow.Turn) bool {
 	return true
 }
 
+// Restored gives an exchange the words of a mention back, where an attempt with older ones, lost, wrote those there and then gave way to what is known.
+func Restored(c flow.Conversation, m flow.Mention, lost string) (flow.Conversation, bool) {
+	at, before := -1, -1
+	for i, t := range c.Turns {
+		switch {
+		case t.Mention != m.ID:
+		case t.Replaced:
+			before = i
+		default:
+			at = i
+		}
+	}
+	words := expression.Cut(m.Text, turnLength)
+	if at < 0 || c.Turns[at].Deleted || c.Turns[at].Text == words || c.Turns[at].Text != expression.Cut(lost, turnLength) {
+		return c, false
+	}
+	if said := opening(lost); said != "" && strings.HasSuffix(c.Subject, said) {
+		c.Subject = strings.TrimSuffix(c.Subject, said) + opening(m.Text)
+	}
+	c.Turns = slices.Clone(c.Turns)
+	if before < 0 {
+		c.Turns[at].Text = words
+	} else {
+		c.Turns[before].Text, c.Turns[before].Replaced = words, false
+		c.Turns = slices.Delete(c.Turns, at, at+1)
+	}
+	c.Revision++
+	return c, true
+}
+
 // insert puts a turn where its time wants it. What is as old as another stands behind it where it is an edit, else by its id.
 func insert(c *flow.Conversation, t flow.Turn) {
 	i, found := slices.BinarySearchFunc(c.Turns, t, func(a, b flow.Turn) int {

@@ -303,6 +303,9 @@ func (w *world) fate(o *one) (err error, lost bool) {
 		return nil, false
 	}
 	if o.known && !row.dirty {
+		if c := w.exchange(o); o.left && exists(c) {
+			return c.err, c.lost
+		}
 		return nil, false
 	}
 	if err, lost := w.amiss(row.Value); err != nil || lost {

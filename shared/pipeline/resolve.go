@@ -58,6 +58,7 @@ func (w *world) decide(o *one) {
 	} else if reason != "" {
 		o.settled, o.known = true, true
 		o.line.Outcome, o.line.Reason = ledger.Merged, reason
+		w.restore(o, row)
 		return
 	}
 	if o.event.Verb == flow.Correct {
@@ -117,6 +118,18 @@ func outdated(known MentionRow, exists bool, e flow.Event) string {
 func (w *world) confess(o *one) {
 	if a := w.authors[o.event.Mention.Author.ID]; a != nil && a.Value.Objected {
 		o.line.Exchange = o.exchange
+	}
+}
+
+// restore sees to it that a conversation, here and in the CRMs, shows what is known, not the older words of an attempt that lost to it.
+func (w *world) restore(o *one, row *held[MentionRow]) {
+	c := w.exchange(o)
+	if row.Value.Mention.Deleted || !exists(c) {
+		return
+	}
+	if is, changed := decide.Restored(c.Value.Conversation, row.Value.Mention, o.event.Mention.Text); changed {
+		is.Updated = w.now
+		c.Value.Conversation, c.dirty, o.left = is, true, true
 	}
 }
 
